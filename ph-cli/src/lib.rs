@@ -1,0 +1,1 @@
+//! The command line of ProcessHandler and of every application built on it.

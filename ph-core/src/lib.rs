@@ -1,0 +1,1 @@
+//! The pure arbiter, the one-loop master and the system layer of ProcessHandler.

@@ -1,0 +1,1 @@
+//! msgpack-RPC: messages and a sans-IO codec.

@@ -1,0 +1,1 @@
+//! What runs inside a ProcessHandler worker: its lifecycle and its jobs.

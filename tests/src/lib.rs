@@ -1,0 +1,1 @@
+//! Fixtures and helpers of the black-box suite.
