@@ -1,0 +1,102 @@
+//! What a user gets to read.
+
+use std::fmt;
+
+use crate::{origin::Origin, text};
+
+/// Everything that is wrong with a configuration, one line each.
+///
+/// Each line is a sentence that names its place and says what to do:
+/// `conf/app.ini:12: number_workers = -1: expected a whole number from 1 to 65536, or auto`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `conf/app.ini:12`, `environment PH_BIND`, `--set bind`.
+    pub place: String,
+    /// The line in the file, from 1, where it is in the file.
+    pub line: Option<usize>,
+    /// The key, where it is one key's fault.
+    pub key: Option<String>,
+    /// What, and what to do.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// At least one problem.
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        // In the order of the file, then what stands nowhere in it.
+        problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+        Self { problems }
+    }
+
+    /// What is wrong, in the order of the file.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl Problem {
+    /// About a file as a whole.
+    pub(crate) fn at(place: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self { place: place.to_string(), line: None, key: None, message: message.to_string() }
+    }
+
+    /// About a line of it.
+    pub(crate) fn on_line(
+        file: impl fmt::Display,
+        line: usize,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self { line: Some(line), ..Self::at(format_args!("{file}:{line}"), message) }
+    }
+
+    /// About a key; `place` is where one looks for what is nowhere set.
+    pub(crate) fn of_key(
+        key: &str,
+        origin: &Origin,
+        place: &str,
+        message: impl fmt::Display,
+    ) -> Self {
+        let line = match origin {
+            Origin::File { line, .. } => Some(*line),
+            _ => None,
+        };
+        let place = match origin {
+            Origin::Default => place.to_owned(),
+            Origin::CommandLine => format!("--set {}", text::excerpt(key)),
+            origin => origin.to_string(),
+        };
+        Self { place, line, key: Some(key.to_owned()), message: message.to_string() }
+    }
+
+    /// About what a key says.
+    pub(crate) fn of_value(
+        key: &str,
+        value: &str,
+        origin: &Origin,
+        place: &str,
+        message: impl fmt::Display,
+    ) -> Self {
+        let (name, value) = (text::excerpt(key), text::excerpt(value));
+        let blank = if value.is_empty() { "" } else { " " };
+        Self::of_key(key, origin, place, format_args!("{name} ={blank}{value}: {message}"))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
