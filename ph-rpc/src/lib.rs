@@ -55,6 +55,7 @@ mod codec;
 mod error;
 mod extent;
 mod message;
+pub mod unix;
 
 pub use codec::{CodecError, Decoder, Limits};
 pub use error::{RpcError, code};
