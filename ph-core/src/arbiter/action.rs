@@ -1,0 +1,213 @@
+//! What the arbiter wants done. The shell performs each action with one arm of one `match`.
+
+use std::time::Duration;
+
+use super::event::{ExitStatus, Speed, Ticket, WorkerKey};
+
+/// One thing to do, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make a process for this worker.
+    Spawn {
+        /// Its key from now on.
+        worker: WorkerKey,
+        /// The generation whose settings it gets.
+        generation: u32,
+    },
+    /// Ask a worker to leave.
+    Stop {
+        /// Which.
+        worker: WorkerKey,
+        /// `Graceful` or `Quick`.
+        speed: Speed,
+    },
+    /// KILL a worker's process group.
+    Kill {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// End what is left of an ended worker's group, then reap it. No action names it afterwards.
+    Reap {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// Look into the shared slots and report every running request as `Busy`.
+    Scan,
+    /// Look for processes that ended workers left behind, and end them.
+    Sweep,
+    /// Read and validate the configuration; answer with `ConfigRead`.
+    ReadConfig,
+    /// Give up the settings of every generation but these.
+    KeepGenerations(Vec<u32>),
+    /// Tell the one who asked.
+    Answer {
+        /// Who.
+        ticket: Ticket,
+        /// What.
+        verdict: Verdict,
+    },
+    /// The first generation serves: `start` may return.
+    Started,
+    /// Say what happened: log, events, certificates.
+    Tell(Note),
+    /// Everything has ended: leave the loop.
+    Exit(Outcome),
+}
+
+/// The answer to a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is so.
+    Done,
+    /// It is not, with the exit code that the asker's command gets.
+    Failed {
+        /// 1 failed, 4 refused, 5 new generation failed, 78 configuration invalid.
+        code: i64,
+        /// One sentence for a person.
+        reason: String,
+    },
+}
+
+/// How the master ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was asked to.
+    Stopped,
+    /// The first generation could not boot; one sentence says why.
+    BootFailed(String),
+}
+
+/// Why a worker left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was asked to stop and did.
+    Asked,
+    /// It did not become ready: what it said, or how it ended.
+    Boot(String),
+    /// It was not ready by `boot_timeout`.
+    BootTimeout(Duration),
+    /// One request took longer than `timeout`.
+    Timeout(Duration),
+    /// It did not leave by `graceful_timeout`.
+    DrainTimeout,
+    /// A stop that waits for nothing.
+    Hurry,
+    /// It ended by itself.
+    Itself,
+}
+
+impl Cause {
+    /// The word that certificates and JSON use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Boot(_) | Self::BootTimeout(_) => "boot",
+            Self::Timeout(_) => "timeout",
+            Self::DrainTimeout => "drain timeout",
+            Self::Hurry => "quick stop",
+            Self::Itself => "crash",
+        }
+    }
+}
+
+/// A fact for people: each becomes a log line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A worker became ready.
+    Ready {
+        /// Slot.
+        slot: u32,
+        /// Generation.
+        generation: u32,
+        /// From spawn to ready.
+        took: Duration,
+    },
+    /// A worker ended.
+    Died {
+        /// Which.
+        worker: WorkerKey,
+        /// Generation.
+        generation: u32,
+        /// How the kernel tells it.
+        status: ExitStatus,
+        /// Why.
+        cause: Cause,
+        /// From spawn to end.
+        lived: Duration,
+    },
+    /// A worker is asked to leave.
+    Retiring {
+        /// Slot.
+        slot: u32,
+        /// Why, in one or two words.
+        why: &'static str,
+    },
+    /// A worker is about to be killed.
+    Killing {
+        /// Which.
+        worker: WorkerKey,
+        /// Why.
+        cause: Cause,
+    },
+    /// A slot waits before its next worker.
+    BackingOff {
+        /// Slot.
+        slot: u32,
+        /// How long.
+        delay: Duration,
+        /// Ends in a row.
+        row: u32,
+    },
+    /// Processes can't be made; tried again after the delay.
+    CannotSpawn {
+        /// The system's reason.
+        reason: String,
+        /// How long.
+        delay: Duration,
+    },
+    /// The wanted number changed.
+    Scaled {
+        /// Before.
+        from: u32,
+        /// Now.
+        to: u32,
+    },
+    /// A change began.
+    ChangeBegan {
+        /// `reload`, …
+        kind: &'static str,
+        /// The generation it leads to.
+        generation: u32,
+    },
+    /// A change ended.
+    ChangeEnded(LastChange),
+    /// The first generation serves.
+    Started {
+        /// Workers.
+        workers: u32,
+        /// Since the start event.
+        took: Duration,
+    },
+    /// The end begins, or became quicker.
+    Stopping {
+        /// How fast.
+        speed: Speed,
+        /// Workers still there.
+        workers: usize,
+    },
+    /// The master's own clock had a gap (suspended or stopped): all deadlines moved by it.
+    Gap(Duration),
+}
+
+/// The last change of the whole, as `status` tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastChange {
+    /// `reload`, `scale`, `restart`.
+    pub kind: &'static str,
+    /// Whether it came true.
+    pub ok: bool,
+    /// Why it did not.
+    pub reason: Option<String>,
+    /// From request to verdict.
+    pub took: Duration,
+}

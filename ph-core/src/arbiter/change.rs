@@ -1,0 +1,70 @@
+//! Changes under way and those who wait for their verdicts.
+
+use std::time::Instant;
+
+use super::event::{Ticket, WorkerKey};
+use super::policy::Policy;
+
+/// A reload: read, try one canary, roll the rest; or put everything back.
+#[derive(Clone, Debug)]
+pub(super) struct Reload {
+    pub(super) asked: Vec<Ticket>,
+    pub(super) began: Instant,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// The shell reads the configuration.
+    Reading,
+    /// One worker of the new generation proves it; `wanted` is taken when it has.
+    Canary { before: Before, wanted: u32 },
+    /// The rest follows.
+    Rolling { before: Before },
+}
+
+/// What a failed reload goes back to.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    pub(super) policy: Policy,
+    pub(super) generation: u32,
+    /// The number to restore; `None` when an operator has changed it meanwhile.
+    pub(super) wanted: Option<u32>,
+}
+
+impl Reload {
+    pub(super) fn before(&self) -> Option<&Before> {
+        match &self.stage {
+            Stage::Reading => None,
+            Stage::Canary { before, .. } | Stage::Rolling { before } => Some(before),
+        }
+    }
+
+    /// The number is the operator's from here on.
+    pub(super) fn keep_number(&mut self, number: u32) {
+        match &mut self.stage {
+            Stage::Reading => {}
+            Stage::Canary { before, wanted } => (before.wanted, *wanted) = (None, number),
+            Stage::Rolling { before } => before.wanted = None,
+        }
+    }
+}
+
+/// Somebody (or only the record) waits until a goal is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    pub(super) asked: Option<Ticket>,
+    pub(super) kind: &'static str,
+    pub(super) began: Instant,
+    pub(super) goal: Goal,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// Every wanted slot has a ready worker.
+    Settled,
+    /// These have been succeeded by ready ones.
+    Replaced { old: Vec<WorkerKey>, slots: Vec<u32> },
+    /// These processes have ended.
+    Gone(Vec<WorkerKey>),
+}

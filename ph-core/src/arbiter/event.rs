@@ -1,0 +1,183 @@
+//! What the arbiter is told, and by whom it was asked.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::policy::Policy;
+
+/// One incarnation of a worker: a process, from the decision to spawn it until it is reaped.
+///
+/// Keys are never used twice in a master's life, so an action that names one can't hit its successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerKey {
+    /// The slot that it fills: the worker's id, as operators know it.
+    pub slot: u32,
+    /// Counts every spawn of this master.
+    pub serial: u64,
+}
+
+/// Who waits for a verdict: handed in with a request, handed back with its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// How a process ended, as `waitid(2)` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It called `exit` with this code.
+    Code(i32),
+    /// This signal ended it; `core` when it left a core dump.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// Whether a core was dumped.
+        core: bool,
+    },
+}
+
+impl ExitStatus {
+    /// A clean end: exit code 0.
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal { signal, core } => {
+                match ph_signal::Signal::try_from(*signal) {
+                    Ok(known) => write!(f, "{known}")?,
+                    Err(_) => write!(f, "signal {signal}")?,
+                }
+                if *core { f.write_str(" (core dumped)") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// A change of the wanted number of workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleBy {
+    /// Exactly so many.
+    To(u32),
+    /// So many more (`scale +N`), or fewer (`scale -N`).
+    Relative(i64),
+    /// One more or less for each signal (`TTIN`, `TTOU`), held within 1 and the maximum.
+    Nudge(i64),
+}
+
+/// How fast a stop goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speed {
+    /// `stop_signal`, then KILL at `graceful_timeout`.
+    Graceful,
+    /// `INT`, then KILL after a second or `graceful_timeout`, the shorter.
+    Quick,
+    /// KILL now.
+    Now,
+}
+
+/// Which workers a restart concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// Every slot.
+    All,
+    /// These.
+    These(Vec<u32>),
+}
+
+/// Why a configuration was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The exit code that the caller gets: 78 for an invalid file, 4 for a change that needs a restart.
+    pub code: i64,
+    /// One sentence for a person.
+    pub reason: String,
+}
+
+/// Something that happened in the world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The master is up: boot the first generation.
+    Start,
+    /// Nothing but time has passed.
+    Tick,
+    /// The process of a [`Spawn`](super::Action::Spawn) could not be made.
+    SpawnFailed {
+        /// Whose.
+        worker: WorkerKey,
+        /// The system's reason.
+        reason: String,
+    },
+    /// A worker's `init_process` returned.
+    Ready {
+        /// Whose.
+        worker: WorkerKey,
+    },
+    /// A worker says why it can't boot, just before it exits.
+    BootFailed {
+        /// Whose.
+        worker: WorkerKey,
+        /// Its own words.
+        reason: String,
+    },
+    /// A worker reached `max_requests` and asks for its successor.
+    Recycle {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// A scan found a worker inside a request.
+    Busy {
+        /// Which.
+        worker: WorkerKey,
+        /// When its oldest running request began.
+        since: Instant,
+    },
+    /// A worker's process ended; it is not reaped yet.
+    Exited {
+        /// Which.
+        worker: WorkerKey,
+        /// How.
+        status: ExitStatus,
+    },
+    /// More or fewer workers.
+    Scale {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+        /// To what.
+        by: ScaleBy,
+    },
+    /// Read the configuration again and replace the workers.
+    Reload {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+    },
+    /// The answer to [`ReadConfig`](super::Action::ReadConfig).
+    ConfigRead(Result<Policy, Refusal>),
+    /// Replace workers by fresh ones.
+    Restart {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+        /// Which.
+        slots: Slots,
+    },
+    /// Retire one worker for good: the wanted number goes down by one.
+    StopWorker {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+        /// Which slot.
+        slot: u32,
+    },
+    /// Retire all workers, keep the master (`WINCH`).
+    RetireAll,
+    /// End everything; a second one makes it quicker.
+    Stop {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+        /// How fast at least.
+        speed: Speed,
+    },
+    /// Nobody waits for this ticket's answer any more.
+    Forget(Ticket),
+}

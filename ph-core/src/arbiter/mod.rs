@@ -1,0 +1,397 @@
+//! The pure state machine that decides what becomes of the workers.
+//!
+//! [`Arbiter::step`] takes an instant and an [`Event`] and returns [`Action`]s. It is total (any event in any
+//! state), never blocks, reads no clock and touches no process, so that millions of histories can be run against
+//! it in seconds. The shell ([`crate::master`]) turns the world into events, performs the actions in order and
+//! feeds their results back.
+//!
+//! # How a decision is made
+//!
+//! An event changes one worker, seat or goal; then the same three passes follow, whatever the event was:
+//! limits that have run out are acted upon (`expire`), the seats are brought nearer to what is wanted
+//! (`reconcile`), and those who wait for a verdict get it once their goal is reached (`settle`). There is no
+//! special path for a reload, a recycled worker or an operator's restart: each makes workers *stale*, and
+//! `reconcile` replaces stale workers, new before old, within `max_surge` and `max_unavailable`.
+//!
+//! # Invariants (held by `tests/histories.rs`)
+//!
+//! - booting + ready workers never exceed wanted + `max_surge`;
+//! - no action names a worker after its `Reap`;
+//! - a slot's spawns are bounded by its back-off;
+//! - after a stop every history ends, whatever the workers do.
+
+mod action;
+mod change;
+mod event;
+mod jitter;
+mod policy;
+mod reload;
+mod request;
+mod roll;
+mod seat;
+mod status;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
+use change::{Reload, Waiter};
+pub use event::{Event, ExitStatus, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
+use jitter::Jitter;
+pub use policy::{MAX_WORKERS, Policy};
+use seat::{Seat, back_off};
+pub use status::{Snapshot, Totals, WorkerRow};
+use worker::{State, Worker};
+
+/// A deadline missed by more than this was not missed by a busy master, but by a stopped one.
+const GAP: Duration = Duration::from_secs(1);
+
+/// What a worker leaves behind may outlive it by this much.
+const SWEEP_DELAY: Duration = Duration::from_millis(200);
+
+/// Decides; see the [module](self).
+#[derive(Debug)]
+pub struct Arbiter {
+    policy: Policy,
+    phase: Phase,
+    /// The generation that workers should be of.
+    generation: u32,
+    /// The highest number given to a generation so far.
+    newest: u32,
+    wanted: u32,
+    seats: BTreeMap<u32, Seat>,
+    spawned: u64,
+    reload: Option<Reload>,
+    /// A reload that waits for the one under way, with all who asked for it.
+    queued: Option<Vec<Ticket>>,
+    waiters: Vec<Waiter>,
+    /// The system refuses to make processes: no slot tries before then.
+    trouble: Option<Trouble>,
+    scan: Scan,
+    /// When to look for what ended workers left behind: once for a burst of deaths.
+    sweep: Option<Instant>,
+    /// Requests count from here at the earliest, after the master itself was away.
+    forgiven: Option<Instant>,
+    totals: Totals,
+    last_change: Option<LastChange>,
+    started: Instant,
+    jitter: Jitter,
+    /// The instant of the last step: deadlines up to it have been dealt with.
+    now: Instant,
+}
+
+/// Where the whole is in its life. Why it stops lives in its phase.
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    New,
+    /// The first generation boots; a worker that can't is fatal.
+    Starting,
+    Running,
+    /// `WINCH`: a master without workers.
+    Resting,
+    Stopping {
+        speed: Speed,
+        outcome: Outcome,
+        asked: Vec<Ticket>,
+    },
+    Over,
+}
+
+#[derive(Clone, Debug)]
+struct Trouble {
+    until: Instant,
+    failures: u32,
+}
+
+/// When to look for late requests: every quarter of `timeout`, and exactly when one is due.
+#[derive(Clone, Debug)]
+struct Scan {
+    last: Instant,
+    due: Option<Instant>,
+}
+
+impl Arbiter {
+    /// An arbiter that waits for [`Event::Start`]. `seed` drives the jitter of back-offs and lifetimes.
+    pub fn new(policy: Policy, now: Instant, seed: u64) -> Self {
+        Self {
+            wanted: policy.number_workers,
+            policy,
+            phase: Phase::New,
+            generation: 1,
+            newest: 1,
+            seats: BTreeMap::new(),
+            spawned: 0,
+            reload: None,
+            queued: None,
+            waiters: Vec::new(),
+            trouble: None,
+            scan: Scan { last: now, due: None },
+            sweep: None,
+            forgiven: None,
+            totals: Totals::default(),
+            last_change: None,
+            started: now,
+            jitter: Jitter::new(seed),
+            now,
+        }
+    }
+
+    /// Takes one event at an instant and returns what to do about it, in order.
+    pub fn step(&mut self, now: Instant, event: Event) -> Vec<Action> {
+        let now = now.max(self.now);
+        let mut out = Vec::new();
+        self.forgive_gap(now, &mut out);
+        self.now = now;
+        self.apply(now, event, &mut out);
+        self.expire(now, &mut out);
+        self.reconcile(now, &mut out);
+        self.settle(now, &mut out);
+        out
+    }
+
+    /// The instant by which [`step`](Self::step) wants to be called again, if nothing else happens.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let spawning = matches!(self.phase, Phase::Starting | Phase::Running);
+        let seats = self.seats.values().flat_map(|seat| {
+            let wait = seat.wait.filter(|_| spawning && seat.open);
+            seat.workers.iter().map(Worker::deadline).chain([wait, seat.steady_at()])
+        });
+        let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
+        seats
+            .chain([trouble, self.scan_at(), self.sweep])
+            .flatten()
+            // What was due by the last step was dealt with then; it waits for an event, not for a time.
+            .filter(|at| *at > self.now)
+            .min()
+    }
+
+    /// Whether the last action was, or will be, [`Action::Exit`].
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn apply(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::Start => {
+                if self.phase == Phase::New {
+                    self.phase = Phase::Starting;
+                    self.open_seats(self.wanted);
+                }
+            }
+            Event::Tick => {}
+            Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
+            Event::Ready { worker } => self.became_ready(now, worker, out),
+            Event::BootFailed { worker, reason } => {
+                if let Some(worker) = self.worker(worker) {
+                    worker.told = Some(reason);
+                }
+            }
+            Event::Recycle { worker } => self.outdate(worker, "max_requests"),
+            Event::Busy { worker, since } => self.busy(now, worker, since, out),
+            Event::Exited { worker, status } => self.exited(now, worker, status, out),
+            Event::Scale { asked, by } => self.scale(now, asked, by, out),
+            Event::Reload { asked } => self.reload_asked(now, asked, out),
+            Event::ConfigRead(result) => self.config_read(now, result, out),
+            Event::Restart { asked, slots } => self.restart(now, asked, slots, out),
+            Event::StopWorker { asked, slot } => self.stop_worker(now, asked, slot, out),
+            Event::RetireAll => {
+                if self.phase == Phase::Running && self.reload.is_none() {
+                    self.phase = Phase::Resting;
+                }
+            }
+            Event::Stop { asked, speed } => self.stop(now, asked, speed, Outcome::Stopped, out),
+            Event::Forget(ticket) => self.forget(ticket),
+        }
+    }
+
+    fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
+        self.seats.get_mut(&key.slot)?.worker(key)
+    }
+
+    fn became_ready(&mut self, now: Instant, key: WorkerKey, out: &mut Vec<Action>) {
+        let lifetime =
+            self.policy.max_lifetime.map(|most| most.mul_f64(1.0 - self.jitter.next() / 10.0));
+        let Some(worker) = self.worker(key).filter(|worker| worker.is_booting()) else { return };
+        let recycle_at = lifetime.map(|lifetime| now + lifetime);
+        worker.state = State::Ready { since: now, recycle_at, outdated: None };
+        let (generation, took) = (worker.generation, now - worker.spawned);
+        out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took }));
+        self.trouble = None;
+        self.canary_ready(generation);
+    }
+
+    fn outdate(&mut self, key: WorkerKey, why: &'static str) {
+        if let Some(Worker { state: State::Ready { outdated, .. }, .. }) = self.worker(key) {
+            outdated.get_or_insert(why);
+        }
+    }
+
+    fn busy(&mut self, now: Instant, key: WorkerKey, since: Instant, out: &mut Vec<Action>) {
+        let Some(limit) = self.policy.timeout else { return };
+        let since = self.forgiven.map_or(since, |forgiven| forgiven.max(since));
+        let due = since + limit;
+        if due > now {
+            self.scan.due = Some(self.scan.due.map_or(due, |other| other.min(due)));
+            return;
+        }
+        let Some(worker) = self.worker(key) else { return };
+        if matches!(worker.state, State::Ready { .. } | State::Draining { .. }) {
+            kill(worker, Cause::Timeout(now - since), out);
+        }
+    }
+
+    fn spawn_failed(&mut self, now: Instant, key: WorkerKey, reason: &str, out: &mut Vec<Action>) {
+        if let Some(seat) = self.seats.get_mut(&key.slot) {
+            seat.workers.retain(|worker| worker.key != key);
+            self.totals.spawned -= 1;
+        }
+        // One refusal speaks for the batch: the rest of it failed for the same reason.
+        if self.trouble.as_ref().is_none_or(|trouble| trouble.until <= now) {
+            let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures + 1);
+            let delay = back_off(&self.policy, failures, self.jitter.next());
+            self.trouble = Some(Trouble { until: now + delay, failures });
+            out.push(Action::Tell(Note::CannotSpawn { reason: reason.to_owned(), delay }));
+            self.boot_failed(now, key, format!("cannot make a process: {reason}"), out);
+        }
+    }
+
+    fn exited(&mut self, now: Instant, key: WorkerKey, status: ExitStatus, out: &mut Vec<Action>) {
+        let Some(seat) = self.seats.get_mut(&key.slot) else { return };
+        let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
+        let worker = seat.workers.remove(at);
+        let (was_ready, unasked, cause) = match worker.state {
+            State::Booting { .. } => {
+                let said = worker.told.unwrap_or_else(|| format!("ended in boot with {status}"));
+                (false, true, Cause::Boot(said))
+            }
+            State::Ready { .. } => (true, true, Cause::Itself),
+            State::Draining { .. } => (true, false, Cause::Asked),
+            State::Killed { cause } => {
+                let unasked = matches!(cause, Cause::BootTimeout(_) | Cause::Timeout(_));
+                (!matches!(cause, Cause::BootTimeout(_)), unasked, cause)
+            }
+        };
+        match cause {
+            Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Hurry => {
+                self.totals.killed += 1;
+            }
+            Cause::Itself if status.success() => self.totals.exited += 1,
+            Cause::Itself | Cause::Boot(_) => self.totals.crashed += 1,
+            Cause::Asked => self.totals.exited += 1,
+        }
+        let lived = now - worker.spawned;
+        out.push(Action::Tell(Note::Died {
+            worker: key,
+            generation: worker.generation,
+            status,
+            cause: cause.clone(),
+            lived,
+        }));
+        out.push(Action::Reap { worker: key });
+        self.sweep.get_or_insert(now + SWEEP_DELAY);
+        if unasked && !matches!(self.phase, Phase::Stopping { .. }) {
+            self.crashed(now, key, worker.generation, was_ready, &cause, out);
+        }
+        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+    }
+
+    fn crashed(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        generation: u32,
+        was_ready: bool,
+        cause: &Cause,
+        out: &mut Vec<Action>,
+    ) {
+        let jitter = self.jitter.next();
+        if let Some(seat) = self.seats.get_mut(&key.slot)
+            && let Some(delay) = seat.crashed(was_ready, &self.policy, now, jitter)
+        {
+            out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row }));
+        }
+        let reason = match cause {
+            Cause::Boot(said) => said.clone(),
+            Cause::BootTimeout(limit) => format!("not ready within boot_timeout ({limit:?})"),
+            _ => return,
+        };
+        let reason = format!("worker {} could not boot: {reason}", key.slot);
+        if self.reload.is_some() && generation != self.generation {
+            return;
+        }
+        self.boot_failed(now, key, reason, out);
+    }
+
+    /// A boot failure ends a start and a reload, and is the verdict for whoever waits for workers.
+    fn boot_failed(&mut self, now: Instant, key: WorkerKey, reason: String, out: &mut Vec<Action>) {
+        if self.phase == Phase::Starting {
+            self.stop(now, None, Speed::Quick, Outcome::BootFailed(reason), out);
+        } else if self.reload.as_ref().is_some_and(|reload| reload.before().is_some()) {
+            self.roll_back(now, &reason, out);
+        } else {
+            self.fail_waiters(now, key.slot, &reason, out);
+        }
+    }
+
+    /// Acts on every limit that has run out.
+    fn expire(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let limit = self.policy.boot_timeout.unwrap_or_default();
+        for seat in self.seats.values_mut() {
+            if seat.steady_at().is_some_and(|at| at <= now) {
+                seat.steady();
+            }
+            for worker in &mut seat.workers {
+                if worker.deadline().is_none_or(|at| at > now) {
+                    continue;
+                }
+                match &mut worker.state {
+                    State::Booting { .. } => kill(worker, Cause::BootTimeout(limit), out),
+                    State::Draining { .. } => kill(worker, Cause::DrainTimeout, out),
+                    State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
+                    State::Killed { .. } => {}
+                }
+            }
+        }
+        if self.scan_at().is_some_and(|at| at <= now) {
+            self.scan = Scan { last: now, due: None };
+            out.push(Action::Scan);
+        }
+        if self.sweep.take_if(|at| *at <= now).is_some() {
+            out.push(Action::Sweep);
+        }
+    }
+
+    /// Only a worker past its boot can be inside a request.
+    fn scan_at(&self) -> Option<Instant> {
+        const SHORTEST: Duration = Duration::from_millis(10);
+        let limit = self.policy.timeout?;
+        let working =
+            |worker: &Worker| matches!(worker.state, State::Ready { .. } | State::Draining { .. });
+        if !self.seats.values().flat_map(|seat| &seat.workers).any(working) {
+            return None;
+        }
+        let regular = self.scan.last + (limit / 4).max(SHORTEST);
+        Some(self.scan.due.map_or(regular, |due| due.min(regular)))
+    }
+
+    /// A stopped or suspended master missed its deadlines; its workers are not to blame.
+    fn forgive_gap(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let Some(missed) = self.next_deadline() else { return };
+        let gap = now.saturating_duration_since(missed);
+        if gap < GAP {
+            return;
+        }
+        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
+            worker.forgive(&self.policy, now);
+        }
+        self.forgiven = Some(now);
+        out.push(Action::Tell(Note::Gap(gap)));
+    }
+}
+
+fn kill(worker: &mut Worker, cause: Cause, out: &mut Vec<Action>) {
+    out.push(Action::Tell(Note::Killing { worker: worker.key, cause: cause.clone() }));
+    out.push(Action::Kill { worker: worker.key });
+    worker.state = State::Killed { cause };
+}

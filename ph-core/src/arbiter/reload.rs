@@ -1,0 +1,135 @@
+//! A reload as a transaction: read, one canary, the rest; a failure puts everything back.
+
+use std::time::Instant;
+
+use super::action::{Action, Note, Verdict};
+use super::change::{Before, Reload, Stage};
+use super::event::{Refusal, Ticket};
+use super::policy::Policy;
+use super::request::{answer, failed};
+use super::worker::Worker;
+use super::{Arbiter, Phase};
+
+/// The exit code of a reload whose new generation failed while the old one still serves.
+const NEW_GENERATION_FAILED: i64 = 5;
+
+impl Arbiter {
+    /// One reload runs, at most one waits; whoever asks meanwhile shares the waiting one's verdict.
+    pub(super) fn reload_asked(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuse_when_ending(asked, out) {
+            return;
+        }
+        if self.reload.is_some() || !matches!(self.phase, Phase::Running | Phase::Resting) {
+            self.queued.get_or_insert_default().extend(asked);
+            return;
+        }
+        self.begin_reload(now, asked.into_iter().collect(), out);
+    }
+
+    fn begin_reload(&mut self, now: Instant, asked: Vec<Ticket>, out: &mut Vec<Action>) {
+        self.reload = Some(Reload { asked, began: now, stage: Stage::Reading });
+        out.push(Action::ReadConfig);
+    }
+
+    pub(super) fn config_read(
+        &mut self,
+        now: Instant,
+        result: Result<Policy, Refusal>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(reload) = &mut self.reload else { return };
+        if !matches!(reload.stage, Stage::Reading) {
+            return;
+        }
+        let policy = match result {
+            Ok(policy) => policy,
+            Err(Refusal { code, reason }) => {
+                self.end_reload(now, &failed(code, reason), out);
+                return;
+            }
+        };
+        // An operator's number stays until the configured one changes.
+        let wanted = if policy.number_workers == self.policy.number_workers {
+            self.wanted
+        } else {
+            policy.number_workers
+        };
+        self.newest += 1;
+        let before = Before {
+            policy: std::mem::replace(&mut self.policy, policy),
+            generation: std::mem::replace(&mut self.generation, self.newest),
+            wanted: Some(self.wanted),
+        };
+        out.push(Action::KeepGenerations(vec![before.generation, self.generation]));
+        out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation: self.generation }));
+        reload.stage = Stage::Canary { before, wanted };
+        if self.phase == Phase::Resting {
+            self.phase = Phase::Running;
+        }
+    }
+
+    /// The first ready worker of the new generation lets the rest follow.
+    pub(super) fn canary_ready(&mut self, generation: u32) {
+        let Some(reload) = &mut self.reload else { return };
+        if generation != self.generation {
+            return;
+        }
+        if let Stage::Canary { before, wanted } = &reload.stage {
+            let wanted = *wanted;
+            reload.stage = Stage::Rolling { before: before.clone() };
+            self.open_seats(wanted);
+        }
+    }
+
+    /// A reload is over when every wanted slot has a ready worker of the new generation.
+    pub(super) fn settle_reload(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let rolling = matches!(&self.reload, Some(Reload { stage: Stage::Rolling { .. }, .. }));
+        let generation = self.generation;
+        let fresh = |worker: &Worker| worker.is_ready() && worker.generation == generation;
+        let mut open = self.seats.values().filter(|seat| seat.open);
+        if rolling && open.all(|seat| seat.workers.iter().any(fresh)) {
+            self.end_reload(now, &Verdict::Done, out);
+        }
+        if self.reload.is_none()
+            && self.phase == Phase::Running
+            && let Some(asked) = self.queued.take()
+        {
+            self.begin_reload(now, asked, out);
+        }
+    }
+
+    /// The new generation failed: the former one is wanted again, and what is left of the new one goes.
+    pub(super) fn roll_back(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
+        let Some(before) = self.reload.as_ref().and_then(Reload::before).cloned() else { return };
+        let failing = self.generation;
+        self.policy = before.policy;
+        self.generation = before.generation;
+        if let Some(wanted) = before.wanted {
+            self.open_seats(wanted);
+        }
+        for seat in self.seats.values_mut() {
+            // The crashes of the failed generation are not the former one's fault.
+            seat.steady();
+            for worker in &mut seat.workers {
+                if worker.generation == failing && worker.is_booting() {
+                    super::kill(worker, super::Cause::Hurry, out);
+                }
+            }
+        }
+        self.end_reload(now, &failed(NEW_GENERATION_FAILED, reason.to_owned()), out);
+    }
+
+    fn end_reload(&mut self, now: Instant, verdict: &Verdict, out: &mut Vec<Action>) {
+        let Some(reload) = self.reload.take() else { return };
+        out.push(Action::KeepGenerations(vec![self.generation]));
+        self.record("reload", reload.began, verdict, now, out);
+        for ticket in reload.asked {
+            answer(Some(ticket), verdict.clone(), out);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What operators ask for: scaling, restarting, stopping; and the verdicts they get.
+
+use std::time::Instant;
+
+use super::action::{Action, LastChange, Note, Outcome, Verdict};
+use super::change::{Goal, Waiter};
+use super::event::{ScaleBy, Slots, Speed, Ticket, WorkerKey};
+use super::policy::MAX_WORKERS;
+use super::worker::{State, Worker};
+use super::{Arbiter, Phase};
+
+/// The codes of [`Verdict::Failed`] are the exit codes of the asker's command.
+const FAILED: i64 = 1;
+const REFUSED: i64 = 4;
+
+impl Arbiter {
+    pub(super) fn scale(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        by: ScaleBy,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuse_when_ending(asked, out) {
+            return;
+        }
+        let from = self.wanted;
+        let to = match by {
+            ScaleBy::To(number) => i64::from(number),
+            ScaleBy::Relative(by) => i64::from(from).saturating_add(by),
+            ScaleBy::Nudge(by) => {
+                i64::from(from).saturating_add(by).clamp(1, i64::from(MAX_WORKERS))
+            }
+        };
+        if !(1..=i64::from(MAX_WORKERS)).contains(&to) {
+            let reason = format!("{to} workers: the number must be 1 to {MAX_WORKERS}");
+            answer(asked, failed(FAILED, reason), out);
+            return;
+        }
+        let to = to as u32;
+        if self.phase == Phase::Resting {
+            self.phase = Phase::Running;
+        }
+        if let Some(reload) = &mut self.reload {
+            reload.keep_number(to);
+        }
+        if to != from {
+            self.open_seats(to);
+            out.push(Action::Tell(Note::Scaled { from, to }));
+        }
+        self.wait(now, asked, "scale", Goal::Settled);
+    }
+
+    pub(super) fn restart(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        slots: Slots,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuse_when_ending(asked, out) {
+            return;
+        }
+        let slots = match slots {
+            Slots::All => self.open_slots(),
+            Slots::These(slots) => slots,
+        };
+        if let Some(stranger) = slots.iter().find(|slot| !self.is_open(**slot)) {
+            answer(asked, failed(FAILED, self.no_such_worker(*stranger)), out);
+            return;
+        }
+        let mut old = Vec::new();
+        for slot in &slots {
+            let Some(seat) = self.seats.get_mut(slot) else { continue };
+            seat.wait = None;
+            for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
+                if let State::Ready { outdated, .. } = &mut worker.state {
+                    outdated.get_or_insert("restarted");
+                }
+                old.push(worker.key);
+            }
+        }
+        self.wait(now, asked, "restart", Goal::Replaced { old, slots });
+    }
+
+    pub(super) fn stop_worker(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        slot: u32,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuse_when_ending(asked, out) {
+            return;
+        }
+        if !self.is_open(slot) {
+            answer(asked, failed(FAILED, self.no_such_worker(slot)), out);
+            return;
+        }
+        if self.wanted == 1 {
+            let reason = "at least one worker stays; stop the master instead".to_owned();
+            answer(asked, failed(REFUSED, reason), out);
+            return;
+        }
+        let from = self.wanted;
+        self.wanted -= 1;
+        if let Some(reload) = &mut self.reload {
+            reload.keep_number(self.wanted);
+        }
+        let Some(seat) = self.seats.get_mut(&slot) else { return };
+        seat.open = false;
+        let leaving = seat.workers.iter().map(|worker| worker.key).collect();
+        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+        out.push(Action::Tell(Note::Scaled { from, to: self.wanted }));
+        self.wait(now, asked, "stop worker", Goal::Gone(leaving));
+    }
+
+    /// Begins the end, or makes it quicker: each further request goes one speed up.
+    pub(super) fn stop(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        speed: Speed,
+        outcome: Outcome,
+        out: &mut Vec<Action>,
+    ) {
+        let next = match &mut self.phase {
+            Phase::Over => {
+                answer(asked, Verdict::Done, out);
+                return;
+            }
+            Phase::Stopping { speed: given, asked: tickets, .. } => {
+                tickets.extend(asked);
+                let quicker = if *given == Speed::Graceful { Speed::Quick } else { Speed::Now };
+                *given = quicker.max(speed);
+                *given
+            }
+            Phase::New | Phase::Starting | Phase::Running | Phase::Resting => {
+                let asked = asked.into_iter().collect();
+                self.phase = Phase::Stopping { speed, outcome, asked };
+                self.end_changes(now, out);
+                speed
+            }
+        };
+        let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
+        out.push(Action::Tell(Note::Stopping { speed: next, workers }));
+        self.retire_all(next, now, out);
+    }
+
+    /// Whoever waits for anything but the end will not see it come true.
+    fn end_changes(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let verdict = failed(FAILED, "the master is stopping".to_owned());
+        let reload = self.reload.take().map(|reload| reload.asked);
+        for ticket in reload.into_iter().chain(self.queued.take()).flatten() {
+            answer(Some(ticket), verdict.clone(), out);
+        }
+        for waiter in std::mem::take(&mut self.waiters) {
+            self.end_wait(now, &waiter, verdict.clone(), out);
+        }
+    }
+
+    pub(super) fn refuse_when_ending(&self, asked: Option<Ticket>, out: &mut Vec<Action>) -> bool {
+        let ending = matches!(self.phase, Phase::Stopping { .. } | Phase::Over);
+        if ending {
+            answer(asked, failed(FAILED, "the master is stopping".to_owned()), out);
+        }
+        ending
+    }
+
+    fn open_slots(&self) -> Vec<u32> {
+        self.seats.iter().filter(|(_, seat)| seat.open).map(|(&slot, _)| slot).collect()
+    }
+
+    fn is_open(&self, slot: u32) -> bool {
+        self.seats.get(&slot).is_some_and(|seat| seat.open)
+    }
+
+    fn no_such_worker(&self, slot: u32) -> String {
+        let ids: Vec<String> = self.open_slots().iter().map(u32::to_string).collect();
+        format!("no worker {slot}; there are {}", ids.join(", "))
+    }
+
+    fn wait(&mut self, now: Instant, asked: Option<Ticket>, kind: &'static str, goal: Goal) {
+        self.waiters.push(Waiter { asked, kind, began: now, goal });
+    }
+
+    /// Gives their verdict to those whose goal is reached.
+    pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.phase == Phase::Starting && self.is_settled() {
+            self.phase = Phase::Running;
+            out.push(Action::Tell(Note::Started {
+                workers: self.wanted,
+                took: now - self.started,
+            }));
+            out.push(Action::Started);
+        }
+        self.settle_reload(now, out);
+        for waiter in std::mem::take(&mut self.waiters) {
+            if self.reached(&waiter.goal) {
+                self.end_wait(now, &waiter, Verdict::Done, out);
+            } else {
+                self.waiters.push(waiter);
+            }
+        }
+    }
+
+    fn reached(&self, goal: &Goal) -> bool {
+        match goal {
+            Goal::Settled => self.phase != Phase::Starting && self.is_settled(),
+            Goal::Replaced { old, slots } => {
+                let succeeded = |slot: &u32| match self.seats.get(slot) {
+                    Some(seat) if seat.open => seat.has_ready(),
+                    _ => true,
+                };
+                old.iter().all(|key| !self.find(*key).is_some_and(Worker::is_active))
+                    && slots.iter().all(succeeded)
+            }
+            Goal::Gone(keys) => keys.iter().all(|key| self.find(*key).is_none()),
+        }
+    }
+
+    fn find(&self, key: WorkerKey) -> Option<&Worker> {
+        self.seats.get(&key.slot)?.workers.iter().find(|worker| worker.key == key)
+    }
+
+    /// Every wanted slot has a ready worker, and none is on its way.
+    pub(super) fn is_settled(&self) -> bool {
+        self.seats
+            .values()
+            .filter(|seat| seat.open)
+            .all(|seat| seat.has_ready() && !seat.workers.iter().any(Worker::is_booting))
+    }
+
+    /// A worker could not boot: that is the verdict for whoever waits for it.
+    pub(super) fn fail_waiters(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        reason: &str,
+        out: &mut Vec<Action>,
+    ) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            let concerned = match &waiter.goal {
+                Goal::Settled => true,
+                Goal::Replaced { slots, .. } => slots.contains(&slot),
+                Goal::Gone(_) => false,
+            };
+            if concerned {
+                self.end_wait(now, &waiter, failed(FAILED, reason.to_owned()), out);
+            } else {
+                self.waiters.push(waiter);
+            }
+        }
+    }
+
+    fn end_wait(&mut self, now: Instant, waiter: &Waiter, verdict: Verdict, out: &mut Vec<Action>) {
+        self.record(waiter.kind, waiter.began, &verdict, now, out);
+        answer(waiter.asked, verdict, out);
+    }
+
+    /// Keeps a change's end for `status`, and tells it.
+    pub(super) fn record(
+        &mut self,
+        kind: &'static str,
+        began: Instant,
+        verdict: &Verdict,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        let (ok, reason) = match verdict {
+            Verdict::Done => (true, None),
+            Verdict::Failed { reason, .. } => (false, Some(reason.clone())),
+        };
+        let change = LastChange { kind, ok, reason, took: now - began };
+        out.push(Action::Tell(Note::ChangeEnded(change.clone())));
+        self.last_change = Some(change);
+    }
+
+    /// The asker has gone; what was asked goes on.
+    pub(super) fn forget(&mut self, ticket: Ticket) {
+        for waiter in &mut self.waiters {
+            waiter.asked.take_if(|asked| *asked == ticket);
+        }
+        let reload = self.reload.as_mut().map(|reload| &mut reload.asked);
+        let stopping = match &mut self.phase {
+            Phase::Stopping { asked, .. } => Some(asked),
+            _ => None,
+        };
+        for tickets in [reload, self.queued.as_mut(), stopping].into_iter().flatten() {
+            tickets.retain(|asked| *asked != ticket);
+        }
+    }
+}
+
+pub(super) fn failed(code: i64, reason: String) -> Verdict {
+    Verdict::Failed { code, reason }
+}
+
+pub(super) fn answer(asked: Option<Ticket>, verdict: Verdict, out: &mut Vec<Action>) {
+    if let Some(ticket) = asked {
+        out.push(Action::Answer { ticket, verdict });
+    }
+}

@@ -1,0 +1,112 @@
+//! A look at the state, for `status`.
+
+use std::time::{Duration, Instant};
+
+use super::action::LastChange;
+use super::event::WorkerKey;
+use super::{Arbiter, Phase};
+
+/// What has happened to all processes so far. Each ended one counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Processes made.
+    pub spawned: u64,
+    /// Left as asked, or by themselves with exit code 0.
+    pub exited: u64,
+    /// Ended unasked, by a signal or another exit code.
+    pub crashed: u64,
+    /// Killed by the master for passing a limit.
+    pub killed: u64,
+}
+
+/// One row: a process, or a slot that waits for its next one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerRow {
+    /// The slot.
+    pub slot: u32,
+    /// `None` in back-off.
+    pub key: Option<WorkerKey>,
+    /// `booting`, `ready`, `draining`, `killed`, `backoff`.
+    pub state: &'static str,
+    /// Its generation.
+    pub generation: u32,
+    /// Since its spawn.
+    pub age: Duration,
+}
+
+/// Everything that the arbiter knows and an operator asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// `starting`, `running`, `degraded`, `reloading`, `stopping`.
+    pub state: &'static str,
+    /// The generation that workers should be of.
+    pub generation: u32,
+    /// The wanted number of workers.
+    pub wanted: u32,
+    /// Sorted by slot, the oldest process of a slot first.
+    pub workers: Vec<WorkerRow>,
+    /// Counts since the start.
+    pub totals: Totals,
+    /// The last change that ended.
+    pub last_change: Option<LastChange>,
+    /// Since the arbiter was made.
+    pub uptime: Duration,
+}
+
+impl Arbiter {
+    /// The state as one word.
+    pub fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::New | Phase::Starting => "starting",
+            Phase::Stopping { .. } | Phase::Over => "stopping",
+            Phase::Running | Phase::Resting if self.reload.is_some() => "reloading",
+            Phase::Running | Phase::Resting if self.is_degraded() => "degraded",
+            Phase::Running | Phase::Resting => "running",
+        }
+    }
+
+    /// The wanted number of workers.
+    pub fn wanted(&self) -> u32 {
+        self.wanted
+    }
+
+    /// The generation that workers should be of.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn is_degraded(&self) -> bool {
+        let limit = self.policy.crash_limit.unwrap_or(u32::MAX);
+        self.trouble.is_some() || self.seats.values().any(|seat| seat.open && seat.row >= limit)
+    }
+
+    /// The whole state at an instant.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let mut workers = Vec::with_capacity(self.seats.len());
+        for (&slot, seat) in &self.seats {
+            workers.extend(seat.workers.iter().map(|worker| WorkerRow {
+                slot,
+                key: Some(worker.key),
+                state: worker.word(),
+                generation: worker.generation,
+                age: now.saturating_duration_since(worker.spawned),
+            }));
+            let waits = seat.workers.is_empty() || !seat.may_spawn(now);
+            if seat.open && !seat.has_active() && waits && self.phase != Phase::Resting {
+                let generation = self.generation;
+                let state = "backoff";
+                let age = Duration::ZERO;
+                workers.push(WorkerRow { slot, key: None, state, generation, age });
+            }
+        }
+        Snapshot {
+            state: self.state(),
+            generation: self.generation,
+            wanted: self.wanted,
+            workers,
+            totals: self.totals,
+            last_change: self.last_change.clone(),
+            uptime: now.saturating_duration_since(self.started),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! One worker's states: `Booting → Ready → Draining → Killed`, each left early by the process's end.
+
+use std::time::Instant;
+
+use super::action::Cause;
+use super::event::{Speed, WorkerKey};
+use super::policy::Policy;
+
+/// A worker from its spawn until it is reaped.
+#[derive(Clone, Debug)]
+pub(super) struct Worker {
+    pub(super) key: WorkerKey,
+    pub(super) generation: u32,
+    pub(super) spawned: Instant,
+    pub(super) state: State,
+    /// What it said of its own failure to boot, until its end confirms it.
+    pub(super) told: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// Its constructor, `setup` or `init_process` runs.
+    Booting { deadline: Option<Instant> },
+    /// It works. `outdated` when it is to be replaced although its generation is current.
+    Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str> },
+    /// It was asked to leave.
+    Draining { deadline: Option<Instant>, speed: Speed },
+    /// Its group got KILL; only the kernel's notice is missing.
+    Killed { cause: Cause },
+}
+
+impl Worker {
+    pub(super) fn new(key: WorkerKey, generation: u32, policy: &Policy, now: Instant) -> Self {
+        let deadline = policy.boot_timeout.map(|limit| now + limit);
+        Self { key, generation, spawned: now, state: State::Booting { deadline }, told: None }
+    }
+
+    pub(super) fn is_booting(&self) -> bool {
+        matches!(self.state, State::Booting { .. })
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready { .. })
+    }
+
+    /// Booting or ready: it counts against the wanted number.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_booting() || self.is_ready()
+    }
+
+    /// Active, and nothing asks for its replacement.
+    pub(super) fn is_fresh(&self, generation: u32) -> bool {
+        self.generation == generation
+            && match self.state {
+                State::Booting { .. } => true,
+                State::Ready { outdated, .. } => outdated.is_none(),
+                State::Draining { .. } | State::Killed { .. } => false,
+            }
+    }
+
+    /// Ready, but a successor is wanted.
+    pub(super) fn is_stale(&self, generation: u32) -> bool {
+        self.is_ready() && !self.is_fresh(generation)
+    }
+
+    /// When its state asks for a decision, if ever.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Booting { deadline } | State::Draining { deadline, .. } => deadline,
+            State::Ready { recycle_at, outdated: None, .. } => recycle_at,
+            State::Ready { .. } | State::Killed { .. } => None,
+        }
+    }
+
+    /// Starts its limit anew, after the master itself was away.
+    pub(super) fn forgive(&mut self, policy: &Policy, now: Instant) {
+        let (deadline, limit) = match &mut self.state {
+            State::Booting { deadline } => (deadline, policy.boot_timeout),
+            State::Draining { deadline, speed } => (deadline, policy.drain(*speed == Speed::Quick)),
+            State::Ready { .. } | State::Killed { .. } => return,
+        };
+        *deadline = limit.map(|limit| now + limit);
+    }
+
+    /// The word that `status` shows.
+    pub(super) fn word(&self) -> &'static str {
+        match self.state {
+            State::Booting { .. } => "booting",
+            State::Ready { .. } => "ready",
+            State::Draining { .. } => "draining",
+            State::Killed { .. } => "killed",
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One event as one line: for people, or as a JSON object.
+
+use std::fmt::{self, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::{LookupSpan, Scope};
+
+use super::WHO;
+
+/// The shape of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `TIME LEVEL [worker 0 1234] message key=value`
+    Text,
+    /// An object with `ts`, `level`, `role`, `pid`, `slot`, `target`, `message` and the event's own fields.
+    Json,
+}
+
+impl<S, N> FormatEvent<S, N> for Shape
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let pid = WHO.pid.load(Relaxed);
+        let slot = u32::try_from(WHO.slot.load(Relaxed)).ok();
+        match self {
+            Self::Text => text(context, &mut writer, event, pid, slot),
+            Self::Json => json(context, &mut writer, event, pid, slot),
+        }
+    }
+}
+
+fn text<S, N>(
+    context: &FmtContext<'_, S, N>,
+    writer: &mut Writer<'_>,
+    event: &Event<'_>,
+    pid: u32,
+    slot: Option<u32>,
+) -> fmt::Result
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    SystemTime.format_time(writer)?;
+    match slot {
+        None => write!(writer, " {:>5} [master {pid}] ", event.metadata().level())?,
+        Some(slot) => write!(writer, " {:>5} [worker {slot} {pid}] ", event.metadata().level())?,
+    }
+    // A value with a line feed in it must not look like a second line.
+    let mut line = String::new();
+    for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+        write!(line, "{}", span.name())?;
+        match span.extensions().get::<FormattedFields<N>>() {
+            Some(fields) if !fields.is_empty() => write!(line, "{{{fields}}}: ")?,
+            _ => line.push_str(": "),
+        }
+    }
+    context.format_fields(Writer::new(&mut line), event)?;
+    for (at, part) in line.split('\n').enumerate() {
+        writer.write_str(if at == 0 { "" } else { "\\n" })?;
+        writer.write_str(part)?;
+    }
+    writer.write_char('\n')
+}
+
+fn json<S, N>(
+    context: &FmtContext<'_, S, N>,
+    writer: &mut Writer<'_>,
+    event: &Event<'_>,
+    pid: u32,
+    slot: Option<u32>,
+) -> fmt::Result
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    let mut time = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut time))?;
+    let mut fields = Fields(Map::new());
+    event.record(&mut fields);
+    let mut object = Map::new();
+    object.insert("ts".into(), time.into());
+    object.insert("level".into(), event.metadata().level().as_str().to_lowercase().into());
+    object.insert("role".into(), if slot.is_some() { "worker" } else { "master" }.into());
+    object.insert("pid".into(), pid.into());
+    object.insert("slot".into(), slot.into());
+    object.insert("target".into(), event.metadata().target().into());
+    let spans: Vec<Value> = context
+        .event_scope()
+        .into_iter()
+        .flat_map(Scope::from_root)
+        .map(|span| span.name().into())
+        .collect();
+    if !spans.is_empty() {
+        object.insert("spans".into(), spans.into());
+    }
+    for (name, value) in fields.0 {
+        // The event's own fields never hide who wrote it.
+        object.entry(name).or_insert(value);
+    }
+    let line = serde_json::to_string(&object).map_err(|_| fmt::Error)?;
+    writeln!(writer, "{line}")
+}
+
+/// An event's fields as JSON values.
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().into(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().into(), value.into());
+    }
+}

@@ -1,0 +1,191 @@
+//! Logging: one line, one `write(2)`, no lock and no thread.
+//!
+//! A forked child inherits the state of every lock and no thread but its own, so a log that queues lines for a thread
+//! loses them, and one that holds a mutex can hang. This one formats a line in memory and hands it to the
+//! kernel in a single call; a file is opened for appending, so lines of many processes never mix. To reopen a renamed
+//! file, its descriptor is replaced in place by `dup3(2)`: a line goes to the old file or to the new one, never to
+//! none.
+
+mod format;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, Filter, Layer as _, SubscriberExt as _};
+
+pub use format::Shape;
+
+/// The log can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file can't be opened for appending.
+    #[error("cannot open the log {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The errno.
+        source: io::Error,
+    },
+}
+
+struct Sink {
+    path: PathBuf,
+    file: OwnedFd,
+}
+
+/// `None` inside when lines go to standard error.
+static SINK: OnceLock<Option<Sink>> = OnceLock::new();
+static LEVEL: AtomicU8 = AtomicU8::new(3);
+static REOPEN: AtomicBool = AtomicBool::new(false);
+static LOST: AtomicU64 = AtomicU64::new(0);
+static WHO: Who = Who { pid: AtomicU32::new(0), slot: AtomicI32::new(-1) };
+
+struct Who {
+    pid: AtomicU32,
+    slot: AtomicI32,
+}
+
+/// Opens the log and makes it the process's `tracing` subscriber, unless the application has set one of its own.
+///
+/// Called once, by the master; workers inherit it.
+pub fn open(path: Option<&Path>, level: LevelFilter, shape: Shape) -> Result<(), LogError> {
+    let sink = match path {
+        None => None,
+        Some(path) => Some(Sink { path: path.to_owned(), file: open_file(path)? }),
+    };
+    let _ = SINK.set(sink);
+    set_level(level);
+    identify(None);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .event_format(shape)
+        .with_writer(Lines)
+        .with_filter(Threshold);
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
+    Ok(())
+}
+
+fn open_file(path: &Path) -> Result<OwnedFd, LogError> {
+    File::options()
+        .create(true)
+        .append(true)
+        .mode(0o644)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOCTTY)
+        .open(path)
+        .map(OwnedFd::from)
+        .map_err(|source| LogError::Open { path: path.to_owned(), source })
+}
+
+/// Opens the file by its name again and puts it in the place of the old one.
+pub fn reopen() -> Result<(), LogError> {
+    REOPEN.store(false, Relaxed);
+    let Some(Some(sink)) = SINK.get() else { return Ok(()) };
+    let fresh = open_file(&sink.path)?;
+    crate::sys::fds::replace(&sink.file, &fresh)
+        .map_err(|source| LogError::Open { path: sink.path.clone(), source })
+}
+
+/// Asks for [`reopen`] before the next line; for places that may not open files.
+pub fn reopen_soon() {
+    REOPEN.store(true, Relaxed);
+}
+
+/// Sets the least severe level that is written.
+pub fn set_level(level: LevelFilter) {
+    let number = match level.into_level() {
+        None => 0,
+        Some(tracing::Level::ERROR) => 1,
+        Some(tracing::Level::WARN) => 2,
+        Some(tracing::Level::INFO) => 3,
+        Some(tracing::Level::DEBUG) => 4,
+        Some(tracing::Level::TRACE) => 5,
+    };
+    LEVEL.store(number, Relaxed);
+    tracing::callsite::rebuild_interest_cache();
+}
+
+/// Says whose lines follow: this process's, as the master or as the worker in this slot.
+pub fn identify(slot: Option<u32>) {
+    WHO.pid.store(std::process::id(), Relaxed);
+    WHO.slot.store(slot.map_or(-1, |slot| slot as i32), Relaxed);
+}
+
+/// The log's descriptor, which a child keeps.
+pub fn descriptor() -> Option<std::os::fd::BorrowedFd<'static>> {
+    SINK.get()?.as_ref().map(|sink| sink.file.as_fd())
+}
+
+/// Lines that could not be written so far by this process.
+pub fn lost() -> u64 {
+    LOST.load(Relaxed)
+}
+
+fn level() -> LevelFilter {
+    match LEVEL.load(Relaxed) {
+        0 => LevelFilter::OFF,
+        1 => LevelFilter::ERROR,
+        2 => LevelFilter::WARN,
+        3 => LevelFilter::INFO,
+        4 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    }
+}
+
+/// The level as a filter that can be changed without a lock.
+struct Threshold;
+
+impl<S> Filter<S> for Threshold {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        *metadata.level() <= level()
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if *metadata.level() <= level() { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(level())
+    }
+}
+
+/// Writes whole lines.
+struct Lines;
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if REOPEN.swap(false, Relaxed) {
+            // A file that can't be opened again leaves the old one in use.
+            let _ = reopen();
+        }
+        let written = match SINK.get() {
+            Some(Some(sink)) => nix::unistd::write(&sink.file, line),
+            _ => nix::unistd::write(io::stderr(), line),
+        };
+        // A full disk costs lines, never the service.
+        if !written.is_ok_and(|count| count == line.len()) {
+            LOST.fetch_add(1, Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! From settings to a running loop, and from its end to a clean exit.
+//!
+//! What is taken is given back in reverse, also when a later step fails: nothing half-started is left behind.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Instant;
+
+use ph_config::{LogFormat, LogLevel, Settings};
+use ph_signal::{Signal, SignalSet, Source};
+use tracing::level_filters::LevelFilter;
+
+use super::certificate::Certificates;
+use super::children::Children;
+use super::control::{Control, ControlError};
+use super::poll::{Poll, Token};
+use super::{Launch, Master};
+use crate::arbiter::{Arbiter, Outcome, Policy};
+use crate::log::{self, Shape};
+use crate::slots;
+use crate::sys::guard::Guard;
+use crate::sys::lock::{self, Lock, LockError, PidFile};
+use crate::sys::title::Title;
+use crate::sys::{cpu, fds};
+
+/// Why a master did not run, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another master has the lock.
+    #[error("{0}; is it running already?")]
+    Running(String),
+    /// A file or directory that the configuration names can't be used.
+    #[error("{0}")]
+    Config(String),
+    /// The system refused something.
+    #[error("{0}")]
+    System(String),
+    /// The first generation could not boot.
+    #[error("{0}")]
+    BootFailed(String),
+}
+
+impl StartError {
+    /// The exit code that goes with it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::System(_) => 1,
+            Self::Running(_) => 4,
+            Self::BootFailed(_) => 70,
+            Self::Config(_) => 78,
+        }
+    }
+}
+
+/// The signals that the master takes; they are blocked and read from a descriptor.
+const TAKEN: SignalSet = SignalSet::of(&[
+    Signal::HUP,
+    Signal::TERM,
+    Signal::QUIT,
+    Signal::INT,
+    Signal::TTIN,
+    Signal::TTOU,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::WINCH,
+    Signal::CHLD,
+]);
+
+pub(super) fn boot(mut launch: Launch<'_>) -> Result<(), StartError> {
+    let launcher = launch.launcher.take();
+    let mut waiting = launcher;
+    let result = boot_and_run(launch, &mut waiting);
+    // Still here: the workers were never ready.
+    if let Some(launcher) = waiting {
+        launcher.tell(&match &result {
+            Ok(()) => (1, "the master was stopped before its workers were ready".to_owned()),
+            Err(error) => (error.exit_code(), error.to_string()),
+        });
+    }
+    result
+}
+
+fn boot_and_run(
+    launch: Launch<'_>,
+    waiting: &mut Option<crate::sys::daemon::Launcher>,
+) -> Result<(), StartError> {
+    let settings = launch.settings;
+    let shape = match settings.log_format {
+        LogFormat::Text => Shape::Text,
+        LogFormat::Json => Shape::Json,
+    };
+    log::open(settings.log_file.as_deref(), level_of(&settings), shape)
+        .map_err(|error| StartError::Config(error.to_string()))?;
+    let _locks = take_locks(&settings)?;
+    let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
+
+    // An inherited "ignore" would make children vanish without a status.
+    ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
+    let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
+    let descriptors = fds::raise_limit();
+    let name = settings.proc_name.clone();
+    let mut title = Title::prepare().map_err(|error| system(&error))?;
+    title.set(&format!("ph: master [{name}]"));
+    let slots = slots::create().map_err(|error| system(&error))?;
+    let guard = if std::process::id() == 1 {
+        nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
+        None
+    } else {
+        Some(Guard::start(slots::COUNT, &mut title, &name).map_err(|error| system(&error))?)
+    };
+    let control = Control::bind(&settings.control_socket)?;
+    let pidfile = settings.pidfile.as_deref().map(PidFile::write).transpose();
+    let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
+
+    let poll = Poll::new().map_err(|errno| system(&errno))?;
+    let watch =
+        poll.add(&signals, Token::Signals).and_then(|()| poll.add(&control, Token::Control));
+    watch.map_err(|errno| system(&errno))?;
+    if let Some(guard) = &guard {
+        poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
+    }
+    let policy = Policy::from_settings(&settings, cpu::available);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = settings.config_file.as_deref().map(tracing::field::debug),
+        "master of {name} starts"
+    );
+    launch.hooks.on_starting();
+    let mut master = Master {
+        arbiter: Arbiter::new(policy, Instant::now(), slots::now() ^ u64::from(std::process::id())),
+        queue: VecDeque::new(),
+        outcome: None,
+        poll,
+        signals,
+        children: Children::default(),
+        slots,
+        control,
+        certificates: Certificates::default(),
+        retired_requests: 0,
+        guard,
+        title,
+        name,
+        generations: [(1, Rc::new(settings))].into(),
+        candidate: None,
+        reread: launch.reread,
+        worker: launch.worker,
+        hooks: launch.hooks,
+        launcher: waiting.take(),
+        descriptors,
+    };
+    let outcome = master.run();
+    *waiting = master.launcher.take();
+    launch.hooks.on_exit();
+    drop(pidfile);
+    // Whoever waits for the end hears of it when there is nothing left of us but the process.
+    drop(master);
+    match outcome {
+        Outcome::Stopped => {
+            tracing::info!("master has ended");
+            Ok(())
+        }
+        Outcome::BootFailed(reason) => {
+            tracing::error!(%reason, "master gives up");
+            Err(StartError::BootFailed(reason))
+        }
+    }
+}
+
+/// The locks that make this master the only one; held until the process ends.
+fn take_locks(settings: &Settings) -> Result<Vec<Lock>, StartError> {
+    let refused = |error: LockError| match error {
+        LockError::Held(_) => StartError::Running(error.to_string()),
+        LockError::File(_) => StartError::Config(error.to_string()),
+    };
+    // Without a pidfile the control socket's path is what two masters would quarrel over.
+    let first = settings.pidfile.as_deref().unwrap_or(&settings.control_socket);
+    let mut locks = vec![Lock::take(&lock::beside(first)).map_err(refused)?];
+    if settings.single_instance {
+        locks.push(Lock::single_instance(&settings.proc_name).map_err(refused)?);
+    }
+    Ok(locks)
+}
+
+pub(super) fn level_of(settings: &Settings) -> LevelFilter {
+    match settings.log_level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+impl From<ControlError> for StartError {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Live(_) => Self::Running(error.to_string()),
+            _ => Self::Config(error.to_string()),
+        }
+    }
+}

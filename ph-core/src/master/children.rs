@@ -1,0 +1,65 @@
+//! The processes that the master made, by serial number and by pid.
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+
+use nix::unistd::Pid;
+
+use super::cells::Cells;
+use crate::arbiter::WorkerKey;
+use crate::report::Reports;
+use crate::sys::pidfd::PidFd;
+
+/// One worker's process, from its fork until it is reaped.
+pub(super) struct Child {
+    pub(super) key: WorkerKey,
+    pub(super) process: PidFd,
+    /// The pipe that it reports through; `None` once it is closed.
+    pub(super) pipe: Option<OwnedFd>,
+    pub(super) reports: Reports,
+    /// Its place in the shared table and on the guard's board.
+    pub(super) cell: usize,
+    /// When it was forked, in the kernel's ticks since boot.
+    pub(super) born: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Children {
+    by_serial: BTreeMap<u64, Child>,
+    serial_of: HashMap<Pid, u64>,
+    pub(super) cells: Cells,
+    /// Birth of the oldest child that ended since orphans were last looked for.
+    pub(super) departed: Option<u64>,
+}
+
+impl Children {
+    pub(super) fn insert(&mut self, child: Child) {
+        self.serial_of.insert(child.process.pid(), child.key.serial);
+        self.by_serial.insert(child.key.serial, child);
+    }
+
+    pub(super) fn get(&self, serial: u64) -> Option<&Child> {
+        self.by_serial.get(&serial)
+    }
+
+    pub(super) fn get_mut(&mut self, serial: u64) -> Option<&mut Child> {
+        self.by_serial.get_mut(&serial)
+    }
+
+    pub(super) fn remove(&mut self, serial: u64) -> Option<Child> {
+        let child = self.by_serial.remove(&serial)?;
+        self.serial_of.remove(&child.process.pid());
+        self.cells.give_back(child.cell);
+        self.departed = Some(self.departed.map_or(child.born, |oldest| oldest.min(child.born)));
+        Some(child)
+    }
+
+    /// The worker with this pid; an adopted orphan has none.
+    pub(super) fn serial_of(&self, pid: Pid) -> Option<u64> {
+        self.serial_of.get(&pid).copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Child> {
+        self.by_serial.values()
+    }
+}

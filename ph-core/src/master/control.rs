@@ -1,0 +1,313 @@
+//! The control socket's server side: who is connected, what they have sent, what they are owed.
+//!
+//! A client costs its descriptor and at most a frame of memory. One that stalls, floods, sends garbage or goes
+//! away is served, waited for or closed without anyone else noticing: all reads and writes are non-blocking, and
+//! each turn takes a bounded bite.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
+
+use super::poll::{Poll, Token};
+use crate::arbiter::{Ticket, Verdict};
+
+/// Connections held at once; beyond it, the one that has been silent longest goes.
+const MOST_CLIENTS: usize = 512;
+/// Answers that a client may leave unread, in bytes, before it is closed.
+const MOST_UNREAD: usize = 4 << 20;
+
+/// The socket can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlError {
+    /// Somebody answers on it.
+    #[error("another process listens on the control socket {}", .0.display())]
+    Live(PathBuf),
+    /// There is something else at its path.
+    #[error("the control socket's path {} is taken by something that is not a socket; it was left alone", .0.display())]
+    NotASocket(PathBuf),
+    /// The system refuses.
+    #[error("cannot listen on the control socket {}: {source}", path.display())]
+    Bind {
+        /// The path.
+        path: PathBuf,
+        /// The errno.
+        source: io::Error,
+    },
+}
+
+/// The listener and its clients. Removes the socket's file when dropped, if it is still its own.
+pub(super) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode: what is removed at the end is what was made here.
+    identity: Option<(u64, u64)>,
+    clients: BTreeMap<u64, Client>,
+    waiting: BTreeMap<Ticket, (u64, u32)>,
+    connected: u64,
+    tickets: u64,
+    /// Given up for a moment when descriptors run out, to turn a client away instead of spinning.
+    spare: Option<File>,
+    owner: u32,
+}
+
+struct Client {
+    stream: UnixStream,
+    decoder: Decoder,
+    out: Vec<u8>,
+    active: Instant,
+    /// It sends no more; it may still wait for answers.
+    finished: bool,
+}
+
+impl Control {
+    /// Listens at `path`, mode 0600. A socket that nobody listens on is replaced; anything else is left alone.
+    pub(super) fn bind(path: &Path) -> Result<Self, ControlError> {
+        if let Ok(found) = std::fs::symlink_metadata(path) {
+            if !found.file_type().is_socket() {
+                return Err(ControlError::NotASocket(path.to_owned()));
+            }
+            if ph_rpc::unix::connect(path).is_ok() {
+                return Err(ControlError::Live(path.to_owned()));
+            }
+        }
+        let refused = |source| ControlError::Bind { path: path.to_owned(), source };
+        let _ = std::fs::remove_file(path);
+        // The mask is the process's; the master has one thread, so nothing else creates a file meanwhile.
+        let mask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+        let bound = ph_rpc::unix::bind(path);
+        nix::sys::stat::umask(mask);
+        let listener = bound.map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let made = std::fs::symlink_metadata(path).ok();
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            identity: made.map(|made| (made.dev(), made.ino())),
+            clients: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            connected: 0,
+            tickets: 0,
+            spare: spare(),
+            owner: nix::unistd::geteuid().as_raw(),
+        })
+    }
+
+    /// Takes everyone who waits to be connected.
+    pub(super) fn accept(&mut self, poll: &Poll) {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream, poll),
+                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                    let Some(spare) = self.spare.take() else { return };
+                    drop(spare);
+                    drop(self.listener.accept());
+                    self.spare = spare_or_room(self, poll);
+                    tracing::warn!("out of descriptors: a control client was turned away");
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: UnixStream, poll: &Poll) {
+        let peer = getsockopt(&stream, PeerCredentials).map(|peer| (peer.uid(), peer.pid()));
+        match peer {
+            Ok((uid, _)) if uid == self.owner || uid == 0 => {}
+            Ok((uid, pid)) => {
+                tracing::warn!(uid, pid, "control client of another user refused");
+                return;
+            }
+            Err(_) => return,
+        }
+        if self.clients.len() >= MOST_CLIENTS {
+            self.make_room(poll);
+        }
+        self.connected += 1;
+        let id = self.connected;
+        let ready =
+            stream.set_nonblocking(true).is_ok() && poll.add(&stream, Token::Client(id)).is_ok();
+        if ready {
+            let decoder = Decoder::new(Limits::CONTROL);
+            let (out, active) = (Vec::new(), Instant::now());
+            self.clients.insert(id, Client { stream, decoder, out, active, finished: false });
+        }
+    }
+
+    /// Closes the client that has been silent longest and waits for nothing.
+    fn make_room(&mut self, poll: &Poll) {
+        let owed: Vec<u64> = self.waiting.values().map(|(client, _)| *client).collect();
+        let idle = self.clients.iter().filter(|(id, _)| !owed.contains(id));
+        if let Some((&id, _)) = idle.min_by_key(|(_, client)| client.active) {
+            self.close(id, poll);
+        }
+    }
+
+    /// Reads what a client sent, a bounded bite of it. `None` when there is no such client any more.
+    pub(super) fn read(&mut self, id: u64, poll: &Poll) -> Option<Vec<Incoming>> {
+        let client = self.clients.get_mut(&id)?;
+        client.active = Instant::now();
+        let mut broken = false;
+        if !client.finished {
+            match client.decoder.read_from(&mut client.stream) {
+                Ok(0) => client.finished = true,
+                Ok(_) => {}
+                Err(error) if is_temporary(&error) => {}
+                Err(_) => broken = true,
+            }
+        }
+        let mut incoming = Vec::new();
+        loop {
+            match client.decoder.next_message() {
+                Ok(Some(Message::Request { msgid, method, params })) => {
+                    incoming.push(Incoming { msgid: Some(msgid), method, params });
+                }
+                Ok(Some(Message::Notification { method, params })) => {
+                    incoming.push(Incoming { msgid: None, method, params });
+                }
+                // We ask nothing, so nothing can be an answer.
+                Ok(Some(Message::Response { .. })) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    if let ph_rpc::CodecError::NotRpc { msgid: Some(msgid), .. } = &error {
+                        let refusal = RpcError::invalid_call(error.to_string());
+                        encode(&Message::failure(*msgid, refusal), &mut client.out);
+                    }
+                    if error.is_fatal() {
+                        broken = true;
+                        break;
+                    }
+                }
+            }
+        }
+        if broken {
+            self.close(id, poll);
+            return None;
+        }
+        Some(incoming)
+    }
+
+    /// A ticket for a request whose answer comes later.
+    pub(super) fn ticket(&mut self, client: u64, msgid: Option<u32>) -> Option<Ticket> {
+        let msgid = msgid?;
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.insert(ticket, (client, msgid));
+        Some(ticket)
+    }
+
+    /// Answers a ticket with the arbiter's verdict.
+    pub(super) fn answer(&mut self, poll: &Poll, ticket: Ticket, verdict: &Verdict) {
+        let Some((client, msgid)) = self.waiting.remove(&ticket) else { return };
+        let outcome = match verdict {
+            Verdict::Done => Ok(Value::from("ok")),
+            // The protocol's own code for a failure is 0; the others are exit codes.
+            Verdict::Failed { code, reason } => {
+                Err(RpcError::new(if *code == 1 { 0 } else { *code }, reason.as_str()))
+            }
+        };
+        self.reply(client, msgid, outcome);
+        self.flush(client, poll);
+    }
+
+    /// Queues an answer.
+    pub(super) fn reply(&mut self, id: u64, msgid: u32, outcome: Result<Value, RpcError>) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            encode(&Message::response(msgid, outcome), &mut client.out);
+        }
+    }
+
+    /// Writes what can be written now; closes a client that is done, gone, or never reads.
+    pub(super) fn flush(&mut self, id: u64, poll: &Poll) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut gone = false;
+        while !client.out.is_empty() {
+            match client.stream.write(&client.out) {
+                Ok(count) => drop(client.out.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    gone = true;
+                    break;
+                }
+            }
+        }
+        let owed = self.waiting.values().any(|(client, _)| *client == id);
+        let done = client.finished && client.out.is_empty() && !owed;
+        if gone || done || client.out.len() > MOST_UNREAD {
+            self.close(id, poll);
+            return;
+        }
+        // A client that doesn't read its answers is not asked for more questions.
+        let (read, write) = (!client.finished && client.out.is_empty(), !client.out.is_empty());
+        let _ = poll.interest(&client.stream, Token::Client(id), read, write);
+    }
+
+    /// Forgets a client and returns the tickets that nobody waits for any more.
+    pub(super) fn close(&mut self, id: u64, poll: &Poll) {
+        if let Some(client) = self.clients.remove(&id) {
+            poll.remove(&client.stream);
+        }
+    }
+
+    /// Tickets of clients that have gone.
+    pub(super) fn abandoned(&mut self) -> Vec<Ticket> {
+        let gone = |client: &u64| !self.clients.contains_key(client);
+        let tickets: Vec<Ticket> = self
+            .waiting
+            .iter()
+            .filter(|(_, (client, _))| gone(client))
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in &tickets {
+            self.waiting.remove(ticket);
+        }
+        tickets
+    }
+}
+
+/// One thing that a client asks; without a message id, it wants no answer.
+pub(super) struct Incoming {
+    pub(super) msgid: Option<u32>,
+    pub(super) method: String,
+    pub(super) params: Vec<Value>,
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let found = std::fs::symlink_metadata(&self.path).ok();
+        if found.map(|found| (found.dev(), found.ino())) == self.identity {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// A new spare descriptor, at the cost of an idle client if need be.
+fn spare_or_room(control: &mut Control, poll: &Poll) -> Option<File> {
+    spare().or_else(|| {
+        control.make_room(poll);
+        spare()
+    })
+}

@@ -1,0 +1,148 @@
+//! The master: one loop that waits, tells the arbiter what happened, and does what it answers.
+//!
+//! Everything that the master waits for is in one epoll set: pending signals (a signalfd), each worker's death (a
+//! pidfd) and words (a pipe), the guard's death, the control socket and its clients. The wait ends at the arbiter's next
+//! deadline. There is no second place where the master waits.
+
+mod boot;
+mod cells;
+mod certificate;
+mod children;
+mod control;
+mod narrate;
+mod perform;
+mod poll;
+mod requests;
+mod signals;
+mod spawn;
+mod status;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Instant;
+
+use ph_config::{ConfigError, Settings};
+
+use crate::arbiter::{Arbiter, Event, Outcome};
+use crate::slots::Slots;
+use crate::sys::daemon::Launcher;
+use crate::sys::guard::Guard;
+use crate::sys::title::Title;
+pub use boot::StartError;
+use certificate::Certificates;
+use children::Children;
+use control::Control;
+use poll::{Poll, Token};
+pub use spawn::Seat;
+
+/// What an application lends its master.
+pub struct Launch<'a> {
+    /// The settings of the first generation.
+    pub settings: Settings,
+    /// Reads the configuration again, for a reload.
+    pub reread: &'a dyn Fn() -> Result<Settings, ConfigError>,
+    /// Runs in each forked worker; its result is the worker's exit code.
+    pub worker: &'a dyn Fn(Seat) -> u8,
+    /// The application's own hooks.
+    pub hooks: &'a dyn Hooks,
+    /// Who waits for the first readiness, when this is a daemon.
+    pub launcher: Option<Launcher>,
+}
+
+/// Code of the application that runs in the master, at the moments that the ancestor named.
+///
+/// A hook that blocks holds the whole master up; one that starts a thread stops it from forking.
+pub trait Hooks {
+    /// Locks are taken, no worker exists yet.
+    fn on_starting(&self) {}
+    /// The first generation serves.
+    fn when_ready(&self) {}
+    /// Just before a worker is forked into this slot.
+    fn pre_fork(&self, slot: u32) {
+        let _ = slot;
+    }
+    /// In the forked child, before anything of the worker runs.
+    fn post_fork(&self, slot: u32) {
+        let _ = slot;
+    }
+    /// A worker has ended; it is not reaped yet.
+    fn worker_exit(&self, slot: u32, pid: i32) {
+        let _ = (slot, pid);
+    }
+    /// A reload has read a valid configuration.
+    fn on_reload(&self) {}
+    /// All workers have gone.
+    fn on_exit(&self) {}
+}
+
+/// The state of the shell. What is to be done, the arbiter knows; this is what it is done with.
+struct Master<'a> {
+    arbiter: Arbiter,
+    queue: VecDeque<Event>,
+    outcome: Option<Outcome>,
+    poll: Poll,
+    signals: ph_signal::Source,
+    children: Children,
+    slots: Slots,
+    control: Control,
+    certificates: Certificates,
+    /// Requests of workers that have ended.
+    retired_requests: u64,
+    guard: Option<Guard>,
+    title: Title,
+    name: String,
+    /// The settings of each generation that may still be spawned.
+    generations: BTreeMap<u32, Rc<Settings>>,
+    /// The settings whose verdict is awaited from the arbiter.
+    candidate: Option<Rc<Settings>>,
+    reread: &'a dyn Fn() -> Result<Settings, ConfigError>,
+    worker: &'a dyn Fn(Seat) -> u8,
+    hooks: &'a dyn Hooks,
+    launcher: Option<Launcher>,
+    /// The soft limit on descriptors as the master found it: what a worker gets.
+    descriptors: Option<u64>,
+}
+
+/// Runs a master until it ends. Returns when no worker is left.
+///
+/// Affects the whole process: it takes over its signals, its title and its children.
+pub fn run(launch: Launch<'_>) -> Result<(), StartError> {
+    boot::boot(launch)
+}
+
+impl Master<'_> {
+    /// The one loop.
+    fn run(&mut self) -> Outcome {
+        self.feed(Event::Start);
+        loop {
+            if let Some(outcome) = self.outcome.take() {
+                return outcome;
+            }
+            for (token, hung_up) in self.poll.wait(self.arbiter.next_deadline()) {
+                self.happened(token, hung_up);
+            }
+            self.feed(Event::Tick);
+        }
+    }
+
+    fn happened(&mut self, token: Token, hung_up: bool) {
+        match token {
+            Token::Signals => self.take_signals(),
+            Token::Report(serial) => self.hear(serial),
+            Token::Death(serial) => self.mourn(serial),
+            Token::Guard => self.replace_guard(),
+            Token::Control => self.control.accept(&self.poll),
+            Token::Client(id) => self.serve(id, hung_up),
+        }
+    }
+
+    /// Hands an event to the arbiter, does what it says, and goes on with what came of that.
+    fn feed(&mut self, event: Event) {
+        self.queue.push_back(event);
+        while let Some(event) = self.queue.pop_front() {
+            for action in self.arbiter.step(Instant::now(), event) {
+                self.perform(action);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The arbiter's notes as log lines.
+
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::arbiter::{Cause, ExitStatus, Note};
+
+pub(super) fn note(note: &Note) {
+    match note {
+        Note::Ready { slot, generation, took } => {
+            info!(slot, generation, took = ?took, "worker ready");
+        }
+        Note::Retiring { slot, why } => info!(slot, why, "worker asked to leave"),
+        Note::BackingOff { slot, delay, row } => {
+            warn!(slot, row, delay = ?delay, "worker waits before its next start");
+        }
+        Note::CannotSpawn { reason, delay } => {
+            error!(%reason, retry_in = ?delay, "cannot make a worker");
+        }
+        Note::Scaled { from, to } => info!(from, to, "number of workers changed"),
+        Note::ChangeBegan { kind, generation } => info!(generation, "{kind} began"),
+        Note::ChangeEnded(change) => match &change.reason {
+            None => info!(took = ?change.took, "{} done", change.kind),
+            Some(reason) => warn!(%reason, took = ?change.took, "{} failed", change.kind),
+        },
+        Note::Started { workers, took } => info!(workers, took = ?took, "serving"),
+        Note::Stopping { speed, workers } => info!(speed = ?speed, workers, "stopping"),
+        Note::Gap(gap) => warn!(gap = ?gap, "the master was away; every limit starts anew"),
+        // These name a process, and are told with its pid.
+        Note::Died { .. } | Note::Killing { .. } => {}
+    }
+}
+
+pub(super) fn died(slot: u32, pid: i32, status: ExitStatus, cause: &Cause, lived: Duration) {
+    match cause {
+        Cause::Asked | Cause::Hurry => info!(slot, pid, lived = ?lived, "worker left: {status}"),
+        Cause::Boot(reason) => error!(slot, pid, %reason, "worker could not boot: {status}"),
+        Cause::Itself if status.success() => {
+            warn!(slot, pid, lived = ?lived, "worker left unasked: {status}");
+        }
+        Cause::Itself => error!(slot, pid, lived = ?lived, "worker crashed: {status}"),
+        Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout => {
+            warn!(slot, pid, lived = ?lived, cause = cause.word(), "worker ended: {status}");
+        }
+    }
+}
+
+pub(super) fn killing(slot: u32, pid: i32, cause: &Cause) {
+    match cause {
+        Cause::BootTimeout(limit) => {
+            error!(slot, pid, boot_timeout = ?limit, "worker not ready in time: killing it");
+        }
+        Cause::Timeout(age) => {
+            error!(slot, pid, age = ?age, "request past timeout: killing its worker")
+        }
+        Cause::DrainTimeout => {
+            warn!(slot, pid, "worker still here at graceful_timeout: killing it")
+        }
+        _ => info!(slot, pid, "killing worker"),
+    }
+}

@@ -1,0 +1,230 @@
+//! The arbiter's actions, one arm each, and the news that workers bring.
+
+use std::rc::Rc;
+
+use ph_signal::Signal;
+
+use super::children::Child;
+use super::{Master, narrate};
+use crate::arbiter::{Action, Event, Note, Outcome, Policy, Refusal, Speed, WorkerKey};
+use crate::report::Report;
+use crate::sys::{cpu, orphans, pidfd};
+
+/// What one look into a worker's pipe takes at most: a worker that floods it costs the others nothing.
+const HEAR: usize = 4096;
+
+impl Master<'_> {
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Spawn { worker, generation } => self.spawn(worker, generation),
+            Action::Stop { worker, speed } => self.ask_to_stop(worker, speed),
+            Action::Kill { worker } => {
+                if let Some(child) = self.children.get(worker.serial) {
+                    end_group(child);
+                }
+            }
+            Action::Reap { worker } => self.reap(worker),
+            Action::Scan => self.scan(),
+            Action::Sweep => self.sweep(),
+            Action::ReadConfig => self.read_config(),
+            Action::KeepGenerations(keep) => {
+                if let Some(candidate) = self.candidate.take() {
+                    self.generations.insert(self.arbiter.generation(), candidate);
+                }
+                self.generations.retain(|generation, _| keep.contains(generation));
+            }
+            Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
+            Action::Started => {
+                if let Some(launcher) = self.launcher.take() {
+                    launcher.tell(&(0, String::new()));
+                }
+                self.hooks.when_ready();
+            }
+            Action::Tell(note) => self.tell(&note),
+            Action::Exit(outcome) => self.exit(outcome),
+        }
+    }
+
+    fn ask_to_stop(&self, worker: WorkerKey, speed: Speed) {
+        let Some(child) = self.children.get(worker.serial) else { return };
+        let signal = if speed == Speed::Graceful { Signal::TERM } else { Signal::INT };
+        // A stopped process takes its signal when it is continued. Failure means that it has ended.
+        let _ = child.process.signal(signal);
+        let _ = child.process.signal(Signal::CONT);
+    }
+
+    fn reap(&mut self, worker: WorkerKey) {
+        let Some(child) = self.children.remove(worker.serial) else { return };
+        end_group(&child);
+        if let Some(guard) = &self.guard {
+            guard.unwatch(child.cell);
+        }
+        self.poll.remove(&child.process);
+        if let Some(pipe) = &child.pipe {
+            self.poll.remove(pipe);
+        }
+        let _ = child.process.reap();
+    }
+
+    fn scan(&mut self) {
+        let (now, instant) = (crate::slots::now(), std::time::Instant::now());
+        for child in self.children.iter() {
+            let Some(began) = self.slots.items()[child.cell].began() else { continue };
+            let age = std::time::Duration::from_nanos(now.saturating_sub(began));
+            if let Some(since) = instant.checked_sub(age) {
+                self.queue.push_back(Event::Busy { worker: child.key, since });
+            }
+        }
+    }
+
+    /// Ends what workers that have ended left behind: adopted children that were started during their lives and
+    /// are in no living worker's group.
+    fn sweep(&mut self) {
+        let Some(departed) = self.children.departed.take() else { return };
+        for stranger in self.strangers() {
+            let belongs = self.children.serial_of(stranger.group).is_some();
+            if stranger.started >= departed && !belongs {
+                let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
+                tracing::info!(
+                    pid = stranger.pid.as_raw(),
+                    "ended a process that a worker left behind"
+                );
+            }
+        }
+    }
+
+    fn strangers(&self) -> Vec<orphans::Child> {
+        let children = orphans::children(|pid| self.children.serial_of(pid).is_none());
+        children.unwrap_or_default()
+    }
+
+    fn read_config(&mut self) {
+        let answer = match (self.reread)() {
+            Ok(settings) => self.consider(settings),
+            Err(error) => Err(Refusal { code: 78, reason: error.to_string() }),
+        };
+        if answer.is_ok() {
+            self.hooks.on_reload();
+        }
+        self.queue.push_back(Event::ConfigRead(answer));
+    }
+
+    /// A change that only a restart can make is refused as a whole.
+    fn consider(&mut self, settings: ph_config::Settings) -> Result<Policy, Refusal> {
+        let current = &self.generations[&self.arbiter.generation()];
+        let refused: Vec<String> = settings
+            .changes_from(current)
+            .into_iter()
+            .filter(|change| change.effect == ph_config::Effect::Restart)
+            .map(|change| change.key.to_string())
+            .collect();
+        if !refused.is_empty() {
+            let reason = format!("{} can only change by a restart", refused.join(", "));
+            return Err(Refusal { code: 4, reason });
+        }
+        let policy = Policy::from_settings(&settings, cpu::available);
+        crate::log::set_level(super::boot::level_of(&settings));
+        self.candidate = Some(Rc::new(settings));
+        Ok(policy)
+    }
+
+    fn exit(&mut self, outcome: Outcome) {
+        // Nobody's children outlive us, not even those that set themselves aside.
+        for stranger in self.strangers() {
+            let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
+        }
+        self.outcome = Some(outcome);
+    }
+
+    fn tell(&mut self, note: &Note) {
+        let pid = |worker: &WorkerKey| {
+            self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
+        };
+        match note {
+            Note::Died { worker, generation, status, cause, lived } => {
+                let pid = pid(worker);
+                let requests = self
+                    .children
+                    .get(worker.serial)
+                    .map_or(0, |child| self.slots.items()[child.cell].requests());
+                self.certificates.issue(super::certificate::Certificate {
+                    slot: worker.slot,
+                    pid,
+                    generation: *generation,
+                    status: *status,
+                    cause: cause.clone(),
+                    lived: *lived,
+                    requests,
+                });
+                self.retired_requests += requests;
+                narrate::died(worker.slot, pid, *status, cause, *lived);
+            }
+            Note::Killing { worker, cause } => narrate::killing(worker.slot, pid(worker), cause),
+            other => narrate::note(other),
+        }
+    }
+
+    /// A worker said something.
+    pub(super) fn hear(&mut self, serial: u64) {
+        let Some(child) = self.children.get_mut(serial) else { return };
+        let Some(pipe) = &child.pipe else { return };
+        let mut bytes = [0; HEAR];
+        let worker = child.key;
+        match nix::unistd::read(pipe, &mut bytes) {
+            Ok(count @ 1..) => {
+                for report in child.reports.feed(&bytes[..count]) {
+                    self.queue.push_back(match report {
+                        Report::Ready => Event::Ready { worker },
+                        Report::Recycle => Event::Recycle { worker },
+                        Report::Failed(reason) => Event::BootFailed { worker, reason },
+                    });
+                }
+                self.feed(Event::Tick);
+            }
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
+            // A worker that closed it has nothing more to say.
+            Ok(0) | Err(_) => {
+                self.poll.remove(pipe);
+                child.pipe = None;
+            }
+        }
+    }
+
+    /// A worker ended. Its last words come first: they may say why.
+    pub(super) fn mourn(&mut self, serial: u64) {
+        self.hear(serial);
+        let Some(child) = self.children.get(serial) else { return };
+        match child.process.look() {
+            Ok(Some(status)) => {
+                let worker = child.key;
+                self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());
+                self.feed(Event::Exited { worker, status });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(slot = child.key.slot, %error, "cannot look at a worker's end")
+            }
+        }
+    }
+
+    /// Takes every dead child in turn: a worker goes its own way, an adopted orphan is reaped by pid.
+    pub(super) fn mourn_all(&mut self) {
+        while let Ok(Some(pid)) = pidfd::next_dead_child() {
+            match self.children.serial_of(pid) {
+                Some(serial) => {
+                    self.mourn(serial);
+                    if self.children.get(serial).is_some() {
+                        return;
+                    }
+                }
+                None => pidfd::reap_child(pid),
+            }
+        }
+    }
+}
+
+/// KILLs a worker and everyone in its group.
+fn end_group(child: &Child) {
+    let _ = child.process.kill_group();
+    let _ = child.process.signal(Signal::KILL);
+}

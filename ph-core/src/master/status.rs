@@ -1,0 +1,102 @@
+//! `status`, as the control socket tells it.
+
+use ph_rpc::Value;
+
+use super::Master;
+use crate::arbiter::{LastChange, Totals, WorkerRow};
+use crate::slots;
+
+impl Master<'_> {
+    /// Everything that an operator asks for. Reads `/proc/PID/statm` of each worker, which waits for nobody (`smaps`
+    /// and `cmdline` would wait for a lock of the worker's).
+    pub(super) fn status(&self) -> Value {
+        let snapshot = self.arbiter.snapshot(std::time::Instant::now());
+        let settings = &self.generations[&snapshot.generation];
+        let now = slots::now();
+        let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+        let page = page.unwrap_or(4096) as u64;
+        let config_file =
+            settings.config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mut requests = self.retired_requests;
+        let workers = snapshot.workers.iter().map(|row| {
+            let child = row.key.and_then(|key| self.children.get(key.serial));
+            let slot = child.map(|child| &self.slots.items()[child.cell]);
+            requests += slot.map_or(0, slots::Slot::requests);
+            let pid = child.map(|child| child.process.pid().as_raw());
+            worker(row, pid, slot, now, page)
+        });
+        let workers: Vec<Value> = workers.collect();
+        map([
+            ("app", settings.proc_name.as_str().into()),
+            ("state", snapshot.state.into()),
+            ("role", "standalone".into()),
+            ("pid", std::process::id().into()),
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("generation", snapshot.generation.into()),
+            ("uptime_s", snapshot.uptime.as_secs_f64().into()),
+            ("config_file", config_file.map_or(Value::Nil, Value::from)),
+            ("wanted", snapshot.wanted.into()),
+            ("listeners", Value::Array(Vec::new())),
+            ("workers", Value::Array(workers)),
+            ("totals", totals(snapshot.totals, requests)),
+            ("last_change", snapshot.last_change.as_ref().map_or(Value::Nil, last_change)),
+            (
+                "guard_pid",
+                self.guard.as_ref().map_or(Value::Nil, |guard| guard.pid().as_raw().into()),
+            ),
+        ])
+    }
+}
+
+fn worker(
+    row: &WorkerRow,
+    pid: Option<i32>,
+    slot: Option<&slots::Slot>,
+    now: u64,
+    page: u64,
+) -> Value {
+    map([
+        ("id", row.slot.into()),
+        ("pid", pid.map_or(Value::Nil, Value::from)),
+        ("state", row.state.into()),
+        ("generation", row.generation.into()),
+        ("age_s", row.age.as_secs_f64().into()),
+        ("requests", slot.map_or(0, slots::Slot::requests).into()),
+        ("active", slot.map_or(0, slots::Slot::active).into()),
+        ("busy_s", slot.map_or(0.0, |slot| slot.busy(now).as_secs_f64()).into()),
+        (
+            "rss_bytes",
+            pid.and_then(resident_pages).map_or(Value::Nil, |pages| (pages * page).into()),
+        ),
+        ("cpus", Value::Array(Vec::new())),
+    ])
+}
+
+fn totals(totals: Totals, requests: u64) -> Value {
+    map([
+        ("spawned", totals.spawned.into()),
+        ("exited", totals.exited.into()),
+        ("crashed", totals.crashed.into()),
+        ("killed", totals.killed.into()),
+        ("requests", requests.into()),
+    ])
+}
+
+fn last_change(change: &LastChange) -> Value {
+    map([
+        ("kind", change.kind.into()),
+        ("result", if change.ok { "ok" } else { "failed" }.into()),
+        ("reason", change.reason.as_deref().map_or(Value::Nil, Value::from)),
+        ("took_s", change.took.as_secs_f64().into()),
+    ])
+}
+
+/// The second field of `/proc/PID/statm`: resident pages.
+fn resident_pages(pid: i32) -> Option<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    statm.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Map(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+}

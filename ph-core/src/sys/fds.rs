@@ -1,0 +1,65 @@
+//! What a child inherits: nothing that is not its own.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use super::cvt;
+
+/// Closes every descriptor from 3 on except `keep`, by `close_range(2)` over the gaps.
+///
+/// Only for a process that was just forked and never returns to the code that owned them: the owners of the closed
+/// descriptors are still in its memory, and must not be dropped or used.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) {
+    let mut keep: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= 3).collect();
+    keep.sort_unstable();
+    let mut first: u32 = 3;
+    for fd in keep {
+        let fd = fd as u32;
+        if fd > first {
+            close_range(first, fd - 1);
+        }
+        first = first.max(fd + 1);
+    }
+    close_range(first, u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    // SAFETY: closes descriptors by number; the caller is a forked child that owns none of them any more, and no
+    // memory is involved. It can fail only for `first > last`, which the caller excludes.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, first, last, 0u32);
+    }
+}
+
+/// Raises the soft limit on open descriptors to the hard one, and returns the soft limit as it was.
+///
+/// A master needs two for each worker; what it runs gets the old limit back.
+pub fn raise_limit() -> Option<u64> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok()?;
+    Some(soft)
+}
+
+/// Sets the soft limit on open descriptors.
+pub fn set_limit(soft: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard);
+    }
+}
+
+/// Points descriptors 0 to 2 at `/dev/null`.
+pub fn silence() -> io::Result<()> {
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
+}
+
+/// Puts a duplicate of `fresh` in the place of `old`, in one step: whoever uses that number uses the new file.
+pub fn replace(old: &OwnedFd, fresh: &OwnedFd) -> io::Result<()> {
+    // SAFETY: both numbers are open descriptors that the caller owns; `old` stays open throughout, as another file.
+    cvt(unsafe { libc::dup3(fresh.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+}

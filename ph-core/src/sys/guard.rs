@@ -1,0 +1,124 @@
+//! The guard: a tiny process that outlives the master only long enough to end what the master left behind.
+//!
+//! It holds the reading end of the *lifeline*, a pipe whose writing end only the master has, and sleeps in a read
+//! of it. When the master is gone, however it went, the read returns the end of the file; the guard then KILLs
+//! every process group on the *board* and exits. The board is memory that the two share and workers never
+//! see, so that watching a worker costs the master one store, and a worker can't have a stranger killed.
+//!
+//! It is forked twice and orphaned before the master becomes a subreaper, so that it is not the master's child: a
+//! parent-death signal, a `killpg` or a wait on children never concerns it.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+use nix::fcntl::OFlag;
+use nix::sys::prctl;
+use nix::unistd::{Pid, pipe2};
+
+use super::fork::{self, Forked};
+use super::pidfd::PidFd;
+use super::shared::SharedTable;
+use super::title::Title;
+use super::{SysError, fds};
+
+/// The running guard, from the master's side. Dropping it ends the guard, and with it all that is on the board.
+#[derive(Debug)]
+pub struct Guard {
+    board: SharedTable<AtomicI32>,
+    /// Open in the master alone.
+    lifeline: OwnedFd,
+    pidfd: PidFd,
+}
+
+impl Guard {
+    /// Starts a guard with a board for `places` groups. Makes the calling process a subreaper.
+    pub fn start(places: usize, title: &mut Title, name: &str) -> Result<Self, SysError> {
+        let board = SharedTable::<AtomicI32>::anonymous(places)?;
+        let (lifeline, pidfd) = launch(&board, title, name)?;
+        Ok(Self { board, lifeline, pidfd })
+    }
+
+    /// Replaces a guard that died. The board, and what is on it, stays.
+    pub fn restart(&mut self, title: &mut Title, name: &str) -> Result<(), SysError> {
+        (self.lifeline, self.pidfd) = launch(&self.board, title, name)?;
+        Ok(())
+    }
+
+    /// Puts a process group on the board.
+    pub fn watch(&self, place: usize, group: Pid) {
+        self.board.items()[place].store(group.as_raw(), Relaxed);
+    }
+
+    /// Takes it off again; before its leader is reaped, since the number is free from then on.
+    pub fn unwatch(&self, place: usize) {
+        self.board.items()[place].store(0, Relaxed);
+    }
+
+    /// The guard's pid.
+    pub fn pid(&self) -> Pid {
+        self.pidfd.pid()
+    }
+}
+
+impl AsFd for Guard {
+    /// Readable when the guard has died.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+fn launch(
+    board: &SharedTable<AtomicI32>,
+    title: &mut Title,
+    name: &str,
+) -> Result<(OwnedFd, PidFd), SysError> {
+    let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from);
+    let (listen, lifeline) = pipe().map_err(SysError::call("make the lifeline"))?;
+    let (answer, report) = pipe().map_err(SysError::call("make a pipe"))?;
+    // Not while it is forked: its orphaning must pass us by.
+    let subreaper = |on| prctl::set_child_subreaper(on).map_err(io::Error::from);
+    subreaper(false).map_err(SysError::call("leave off being a subreaper"))?;
+    board.inherit(true)?;
+    let middle = match fork::fork()? {
+        Forked::Parent(pid) => pid,
+        Forked::Child => match fork::fork() {
+            Ok(Forked::Child) => watch_over(listen, board, title, name),
+            Ok(Forked::Parent(guard)) => {
+                let sent = std::fs::File::from(report).write_all(&guard.as_raw().to_ne_bytes());
+                fork::leave(u8::from(sent.is_err()))
+            }
+            Err(_) => fork::leave(1),
+        },
+    };
+    drop(report);
+    board.inherit(false)?;
+    let mut pid = [0; 4];
+    let told = std::fs::File::from(answer).read_exact(&mut pid);
+    let ended = nix::sys::wait::waitpid(middle, None);
+    subreaper(true).map_err(SysError::call("become a subreaper"))?;
+    told.map_err(SysError::call("start the guard"))?;
+    ended.map_err(io::Error::from).map_err(SysError::call("start the guard"))?;
+    let pidfd = PidFd::open(Pid::from_raw(i32::from_ne_bytes(pid)));
+    Ok((lifeline, pidfd.map_err(SysError::call("watch the guard"))?))
+}
+
+/// The guard's whole life, with every signal blocked: nothing but KILL ends it before the master does.
+fn watch_over(listen: OwnedFd, board: &SharedTable<AtomicI32>, title: &mut Title, name: &str) -> ! {
+    // A session of its own keeps it off the terminal; a directory of its own would keep a mount busy.
+    let _ = nix::unistd::setsid();
+    let _ = nix::unistd::chdir("/");
+    fds::close_all_but(&[listen.as_fd()]);
+    let _ = fds::silence();
+    title.set(&format!("ph: guard [{name}]"));
+    let mut lifeline = std::fs::File::from(listen);
+    let mut byte = [0];
+    while matches!(lifeline.read(&mut byte), Ok(1..)) {}
+    for place in board.items() {
+        let group = place.load(Relaxed);
+        if group > 1 {
+            let _ = ph_signal::killpg(group, ph_signal::Signal::KILL);
+        }
+    }
+    fork::leave(0)
+}

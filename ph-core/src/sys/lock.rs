@@ -1,0 +1,105 @@
+//! Who is the one: locks that die with their holder, and pidfiles that are only a courtesy.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::SysError;
+
+/// A lock could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{} is locked by another master", .0.display())]
+    Held(PathBuf),
+    /// The lock's file can't be used.
+    #[error(transparent)]
+    File(#[from] SysError),
+}
+
+/// An exclusive `flock(2)` on a file that is never renamed or removed, freed by the kernel when the holder dies.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Flock<File>,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, making the file if needed.
+    pub fn take(path: &Path) -> Result<Self, LockError> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(path)
+            .map_err(SysError::file("open the lock", path))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Ok(Self { _held: held }),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(LockError::Held(path.to_owned())),
+            Err((_, errno)) => Err(SysError::file("lock", path)(errno.into()).into()),
+        }
+    }
+
+    /// The lock that makes one application name single on this host, for this user.
+    ///
+    /// It lies in `/run/lock`, which services with a private `/tmp` share as well; without that, in `/tmp`.
+    pub fn single_instance(name: &str) -> Result<Self, LockError> {
+        let user = nix::unistd::geteuid();
+        let folder = Path::new("/run/lock");
+        let writable = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
+        let folder = if writable { folder } else { Path::new("/tmp") };
+        Self::take(&folder.join(format!("ph-{user}-{name}.lock")))
+    }
+}
+
+/// `PATH.lock` beside a pidfile.
+pub fn beside(pidfile: &Path) -> PathBuf {
+    let mut name = pidfile.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// A pidfile, written whole, removed when dropped if it still names this process.
+#[derive(Debug)]
+pub struct PidFile {
+    path: PathBuf,
+    pid: u32,
+}
+
+impl PidFile {
+    /// Writes this process's pid: a temporary file, then a rename, so that no reader sees half of it.
+    pub fn write(path: &Path) -> Result<Self, SysError> {
+        let pid = std::process::id();
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{pid}.tmp"));
+        let temporary = PathBuf::from(temporary);
+        let written = File::create(&temporary)
+            .and_then(|mut file| writeln!(file, "{pid}"))
+            .and_then(|()| std::fs::rename(&temporary, path));
+        if let Err(error) = written {
+            let _ = std::fs::remove_file(&temporary);
+            return Err(SysError::file("write the pidfile", path)(error));
+        }
+        Ok(Self { path: path.to_owned(), pid })
+    }
+
+    /// The pid that a pidfile names.
+    pub fn read(path: &Path) -> io::Result<u32> {
+        let text = std::fs::read_to_string(path)?;
+        text.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // A fork of the master must not remove it, nor we that of a successor.
+        if std::process::id() == self.pid && Self::read(&self.path).is_ok_and(|pid| pid == self.pid)
+        {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Children that the master did not make: what workers left behind, adopted by the subreaper.
+
+use std::io;
+
+use nix::unistd::Pid;
+
+/// A child of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its process group.
+    pub group: Pid,
+    /// When it was started, in clock ticks since the machine's boot (proc(5), field 22 of `stat`).
+    pub started: u64,
+}
+
+/// The children of this process that `wanted` picks by pid, living or not yet reaped.
+///
+/// They can't be reaped by anyone but us, so their pids stay valid until we do it.
+pub fn children(wanted: impl Fn(Pid) -> bool) -> io::Result<Vec<Child>> {
+    let own = std::process::id();
+    // The master has one thread, and its id is the process's.
+    let list = std::fs::read_to_string(format!("/proc/self/task/{own}/children"))?;
+    let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
+    Ok(pids.filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
+}
+
+/// What `/proc/PID/stat` says of a process.
+pub fn look(pid: i32) -> Option<Child> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(2);
+    let group = Pid::from_raw(fields.next()?.parse().ok()?);
+    let started = fields.nth(16)?.parse().ok()?;
+    Some(Child { pid: Pid::from_raw(pid), group, started })
+}

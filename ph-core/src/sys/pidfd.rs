@@ -1,0 +1,104 @@
+//! A process by descriptor: its death is an event, and no signal can reach a stranger.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+
+use nix::unistd::Pid;
+use ph_signal::Signal;
+use ph_signal::send::SendError;
+use rustix::process::PidfdFlags;
+
+use super::cvt;
+use crate::arbiter::ExitStatus;
+
+/// A descriptor of one process (`pidfd_open(2)`); readable once it has ended.
+#[derive(Debug)]
+pub struct PidFd {
+    fd: OwnedFd,
+    pid: Pid,
+}
+
+impl PidFd {
+    /// Opens the descriptor of a process that can't have been reaped yet: a child of ours, or one vouched for.
+    pub fn open(pid: Pid) -> io::Result<Self> {
+        let raw = rustix::process::Pid::from_raw(pid.as_raw())
+            .ok_or(io::Error::from_raw_os_error(libc::ESRCH))?;
+        let fd = rustix::process::pidfd_open(raw, PidfdFlags::empty())?;
+        Ok(Self { fd, pid })
+    }
+
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// How the child ended, or `None` while it lives. It stays a zombie: its pid and group stay ours.
+    pub fn look(&self) -> io::Result<Option<ExitStatus>> {
+        self.wait(libc::WNOWAIT)
+    }
+
+    /// Reaps the ended child.
+    pub fn reap(&self) -> io::Result<Option<ExitStatus>> {
+        self.wait(0)
+    }
+
+    /// Sends a signal to exactly this process: while its entry here is unreaped, its pid is nobody else's.
+    pub fn signal(&self, signal: Signal) -> Result<(), SendError> {
+        ph_signal::kill(self.pid.as_raw(), signal)
+    }
+
+    /// KILLs the process group that it leads. The group's number is not reused while its leader is unreaped.
+    pub fn kill_group(&self) -> Result<(), SendError> {
+        ph_signal::killpg(self.pid.as_raw(), Signal::KILL)
+    }
+
+    fn wait(&self, options: libc::c_int) -> io::Result<Option<ExitStatus>> {
+        let id = self.fd.as_raw_fd() as libc::id_t;
+        Ok(waitid(libc::P_PIDFD, id, options)?.map(|(_, status)| status))
+    }
+}
+
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The next ended child of any kind, still unreaped: `waitid(P_ALL, WNOWAIT)`.
+pub fn next_dead_child() -> io::Result<Option<Pid>> {
+    match waitid(libc::P_ALL, 0, libc::WNOWAIT) {
+        Ok(found) => Ok(found.map(|(pid, _)| pid)),
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reaps one ended child by pid: an adopted orphan, never a worker.
+pub fn reap_child(pid: Pid) {
+    // Nothing to do about a failure: then it is not ours, or not dead yet and told again.
+    let _ = waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0);
+}
+
+/// `waitid(2)` for ended children, without waiting. Real-time signals included, which is why it is our own call.
+fn waitid(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    options: libc::c_int,
+) -> io::Result<Option<(Pid, ExitStatus)>> {
+    let options = options | libc::WEXITED | libc::WNOHANG;
+    // SAFETY: `siginfo_t` is plain data for which zeroes are a value; the kernel fills it in. It leaves the pid
+    // zero when nobody has ended, and sets the SIGCHLD fields otherwise, which are the ones read here.
+    let (pid, code, status) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        cvt(libc::waitid(kind, id, &raw mut info, options))?;
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let status = match code {
+        libc::CLD_EXITED => ExitStatus::Code(status),
+        _ => ExitStatus::Signal { signal: status, core: code == libc::CLD_DUMPED },
+    };
+    Ok(Some((Pid::from_raw(pid), status)))
+}

@@ -1,0 +1,107 @@
+//! Memory that processes share: a sealed memfd for the slots, an anonymous mapping for the guard.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::SysError;
+
+/// Types that any bit pattern is a value of, and that threads and processes may use at once: atomics, and structs
+/// of nothing else.
+///
+/// # Safety
+///
+/// The type must be `repr(C)`, consist of atomics alone, and be valid for every bit pattern, all zeroes included.
+pub unsafe trait Shareable: Sync {}
+
+// SAFETY: an atomic integer alone; every bit pattern is a value.
+unsafe impl Shareable for std::sync::atomic::AtomicI32 {}
+// SAFETY: repr(C), atomic integers and padding; every bit pattern is a value.
+unsafe impl Shareable for crate::slots::Slot {}
+
+/// A shared mapping of a header page followed by an array of `T`, inherited by forked children.
+///
+/// It is never unmapped: whoever forked from us may hold references into it as long as the process lives.
+#[derive(Debug)]
+pub struct SharedTable<T: 'static> {
+    items: &'static [T],
+    header: NonNull<u8>,
+    bytes: usize,
+    fd: Option<OwnedFd>,
+}
+
+/// Bytes before the first item.
+pub const HEADER: usize = 4096;
+
+impl<T: Shareable> SharedTable<T> {
+    /// A table in a memfd that nobody can resize any more: a shrunk one would kill its readers by SIGBUS.
+    ///
+    /// The memory is zero, and sparse: an item that nobody touches costs nothing.
+    pub fn sealed(name: &std::ffi::CStr, len: usize, header: &[u8]) -> Result<Self, SysError> {
+        let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
+            .map_err(|errno| SysError::call("create shared memory")(errno.into()))?;
+        let bytes = HEADER + len * size_of::<T>();
+        nix::unistd::ftruncate(&fd, bytes as libc::off_t)
+            .map_err(|errno| SysError::call("size shared memory")(errno.into()))?;
+        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(seals))
+            .map_err(|errno| SysError::call("seal shared memory")(errno.into()))?;
+        Self::map(Some(fd), len, bytes, header)
+    }
+
+    /// A table without a descriptor: only who is forked while it is inheritable can see it.
+    pub fn anonymous(len: usize) -> Result<Self, SysError> {
+        Self::map(None, len, HEADER + len * size_of::<T>(), &[])
+    }
+
+    fn map(fd: Option<OwnedFd>, len: usize, bytes: usize, header: &[u8]) -> Result<Self, SysError> {
+        use std::os::fd::AsRawFd as _;
+        assert!(header.len() <= HEADER && align_of::<T>() <= HEADER, "a header or type too large");
+        let flags = libc::MAP_SHARED | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
+        let raw = fd.as_ref().map_or(-1, OwnedFd::as_raw_fd);
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                raw,
+                0,
+            )
+        };
+        let start = if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast::<u8>()) };
+        let start = start.ok_or_else(io::Error::last_os_error);
+        let start = start.map_err(SysError::call("map shared memory"))?;
+        // SAFETY: the mapping has `bytes` bytes, is zeroed, page-aligned, and never unmapped; `T: Shareable` is made
+        // of atomics for which zero is a value, so references to it stay valid whatever other processes write.
+        // The header lies before the items and is written here, before anyone else sees the mapping.
+        let items = unsafe {
+            std::ptr::copy_nonoverlapping(header.as_ptr(), start.as_ptr(), header.len());
+            std::slice::from_raw_parts(start.as_ptr().add(HEADER).cast::<T>(), len)
+        };
+        Ok(Self { items, header: start, bytes, fd })
+    }
+
+    /// The items.
+    pub fn items(&self) -> &'static [T] {
+        self.items
+    }
+
+    /// The descriptor, for those who map it themselves.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether children that are forked from now on see the mapping (`MADV_DOFORK`, `MADV_DONTFORK`).
+    pub fn inherit(&self, inherit: bool) -> Result<(), SysError> {
+        let advice = if inherit { libc::MADV_DOFORK } else { libc::MADV_DONTFORK };
+        // SAFETY: the range is exactly the mapping made in `map`; the advice changes what later forks copy, not
+        // what this process sees.
+        let done = unsafe { libc::madvise(self.header.as_ptr().cast(), self.bytes, advice) };
+        super::cvt(done).map(drop).map_err(SysError::call("advise on shared memory"))
+    }
+}

@@ -1,0 +1,515 @@
+//! Random histories: a world that does anything a world may do, and the invariants that must hold in it.
+//!
+//! No process is made and no clock is read, so that a million steps take seconds. A failure prints its seed;
+//! the same seed gives the same history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use ph_core::arbiter::{
+    Action, Arbiter, Event, ExitStatus, Outcome, Policy, Refusal, ScaleBy, Slots, Speed, Ticket,
+    Verdict, WorkerKey,
+};
+
+/// Steps of the default run, over all seeds.
+const STEPS: u64 = 1_200_000;
+const STEPS_PER_HISTORY: u64 = 400;
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+        (!from.is_empty()).then(|| from[self.below(from.len() as u64) as usize])
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Life {
+    Booting,
+    Ready,
+    Asked,
+    Killed,
+}
+
+struct World {
+    dice: Dice,
+    now: Instant,
+    arbiter: Arbiter,
+    /// Processes that are not reaped, as the kernel would know them.
+    live: BTreeMap<WorkerKey, Life>,
+    /// Spawns that failed, and that the arbiter has not heard of yet.
+    unborn: BTreeSet<WorkerKey>,
+    /// Deaths told to the arbiter whose reaping must follow in the same step.
+    reaped: BTreeSet<WorkerKey>,
+    tickets: u64,
+    open: BTreeSet<Ticket>,
+    surge: u32,
+    highest_surge: u32,
+    spawns: u64,
+    reading: bool,
+    scanning: bool,
+    exit: Option<Outcome>,
+    can_fork: bool,
+}
+
+fn policy(dice: &mut Dice) -> Policy {
+    let maybe = |dice: &mut Dice, millis: u64| {
+        (!dice.one_in(4)).then(|| Duration::from_millis(1 + dice.below(millis)))
+    };
+    let max_surge = dice.below(4) as u32;
+    Policy {
+        number_workers: 1 + dice.below(6) as u32,
+        boot_timeout: maybe(dice, 3000),
+        timeout: maybe(dice, 3000),
+        graceful_timeout: maybe(dice, 3000),
+        max_lifetime: maybe(dice, 20_000),
+        max_surge,
+        max_unavailable: if max_surge == 0 {
+            1 + dice.below(3) as u32
+        } else {
+            dice.below(3) as u32
+        },
+        restart_backoff: Duration::from_millis(1 + dice.below(200)),
+        restart_backoff_max: Duration::from_millis(200 + dice.below(3000)),
+        crash_limit: dice.one_in(2).then(|| 1 + dice.below(5) as u32),
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..8 {
+            dice.roll();
+        }
+        let policy = policy(&mut dice);
+        let now = Instant::now();
+        Self {
+            now,
+            surge: policy.max_surge,
+            highest_surge: policy.max_surge,
+            arbiter: Arbiter::new(policy, now, seed),
+            dice,
+            live: BTreeMap::new(),
+            unborn: BTreeSet::new(),
+            reaped: BTreeSet::new(),
+            tickets: 0,
+            open: BTreeSet::new(),
+            spawns: 0,
+            reading: false,
+            scanning: false,
+            exit: None,
+            can_fork: true,
+        }
+    }
+
+    fn ticket(&mut self) -> Option<Ticket> {
+        if self.dice.one_in(3) {
+            return None;
+        }
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.open.insert(ticket);
+        Some(ticket)
+    }
+
+    fn step(&mut self, event: Event) {
+        let died = match &event {
+            Event::Exited { worker, .. } => Some(*worker),
+            _ => None,
+        };
+        assert!(self.exit.is_none() || died.is_none(), "a death after the exit");
+        if let Event::SpawnFailed { worker, .. } = &event {
+            self.unborn.remove(worker);
+        }
+        for action in self.arbiter.step(self.now, event) {
+            self.perform(action);
+        }
+        if let Some(worker) = died {
+            assert!(self.reaped.contains(&worker), "{worker:?} ended and was not reaped");
+        }
+        self.check();
+        while let Some(&worker) = self.unborn.first() {
+            let reason = "no more processes".to_owned();
+            self.step(Event::SpawnFailed { worker, reason });
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        assert_eq!(self.exit, None, "{action:?} after the exit");
+        let known = |live: &BTreeMap<WorkerKey, Life>, worker: &WorkerKey| {
+            assert!(
+                live.contains_key(worker),
+                "an action for {worker:?}, which is reaped or unknown"
+            );
+        };
+        match action {
+            Action::Spawn { worker, .. } => {
+                self.spawns += 1;
+                if self.can_fork {
+                    assert_eq!(self.live.insert(worker, Life::Booting), None, "a key used twice");
+                } else {
+                    self.unborn.insert(worker);
+                }
+            }
+            Action::Stop { worker, .. } => {
+                // A spawn that fails later in the same batch may be asked to leave before it is known.
+                if !self.unborn.contains(&worker) {
+                    known(&self.live, &worker);
+                    self.live.insert(worker, Life::Asked);
+                }
+            }
+            Action::Kill { worker } => {
+                if !self.unborn.contains(&worker) {
+                    known(&self.live, &worker);
+                    self.live.insert(worker, Life::Killed);
+                }
+            }
+            Action::Reap { worker } => {
+                known(&self.live, &worker);
+                self.live.remove(&worker);
+                self.reaped.insert(worker);
+            }
+            Action::Answer { ticket, .. } => {
+                assert!(self.open.remove(&ticket), "{ticket:?} answered twice, or never asked");
+            }
+            Action::ReadConfig => self.reading = true,
+            Action::Scan => self.scanning = true,
+            Action::Exit(outcome) => {
+                assert!(self.live.is_empty(), "exit with live workers: {:?}", self.live);
+                self.exit = Some(outcome);
+            }
+            Action::KeepGenerations(_) | Action::Sweep | Action::Started | Action::Tell(_) => {}
+        }
+    }
+
+    fn check(&mut self) {
+        let active = self.live.values().filter(|life| matches!(life, Life::Booting | Life::Ready));
+        let active = active.count() as u32;
+        let most = self.arbiter.wanted() + self.highest_surge;
+        assert!(active <= most, "{active} booting or ready, at most {most} allowed");
+        if let Some(deadline) = self.arbiter.next_deadline() {
+            assert!(deadline > self.now, "a deadline that is already past makes the loop spin");
+        }
+    }
+
+    fn any(&mut self, life: Life) -> Option<WorkerKey> {
+        let found: Vec<WorkerKey> =
+            self.live.iter().filter(|(_, is)| **is == life).map(|(key, _)| *key).collect();
+        self.dice.pick(&found)
+    }
+
+    fn exit_status(&mut self) -> ExitStatus {
+        match self.dice.below(4) {
+            0 => ExitStatus::Code(0),
+            1 => ExitStatus::Code(1 + self.dice.below(255) as i32),
+            _ => ExitStatus::Signal { signal: 1 + self.dice.below(31) as i32, core: false },
+        }
+    }
+
+    fn random_event(&mut self) {
+        match self.dice.below(24) {
+            0..=5 => {
+                if let Some(worker) = self.any(Life::Booting) {
+                    self.live.insert(worker, Life::Ready);
+                    self.step(Event::Ready { worker });
+                }
+            }
+            6 => {
+                if let Some(worker) = self.any(Life::Booting) {
+                    self.step(Event::BootFailed { worker, reason: "no".into() });
+                }
+            }
+            7 => {
+                let life = self.dice.pick(&[Life::Booting, Life::Ready]).unwrap_or(Life::Ready);
+                if let Some(worker) = self.any(life) {
+                    let status = self.exit_status();
+                    self.step(Event::Exited { worker, status });
+                }
+            }
+            8..=11 => {
+                if let Some(worker) = self.any(Life::Asked) {
+                    self.step(Event::Exited { worker, status: ExitStatus::Code(0) });
+                }
+            }
+            12..=13 => self.let_one_killed_end(),
+            14 => {
+                if let Some(worker) = self.any(Life::Ready) {
+                    self.step(Event::Recycle { worker });
+                }
+            }
+            15 => {
+                let asked = self.ticket();
+                let by = match self.dice.below(3) {
+                    0 => ScaleBy::To(self.dice.below(9) as u32),
+                    1 => ScaleBy::Relative(self.dice.below(9) as i64 - 4),
+                    _ => ScaleBy::Nudge(self.dice.below(5) as i64 - 2),
+                };
+                self.step(Event::Scale { asked, by });
+            }
+            16 => {
+                let asked = self.ticket();
+                self.step(Event::Reload { asked });
+            }
+            17 if self.reading => self.answer_config(),
+            18 => {
+                let asked = self.ticket();
+                let slots = if self.dice.one_in(2) {
+                    Slots::All
+                } else {
+                    Slots::These(vec![self.dice.below(6) as u32])
+                };
+                self.step(Event::Restart { asked, slots });
+            }
+            19 => {
+                let asked = self.ticket();
+                let slot = self.dice.below(6) as u32;
+                self.step(Event::StopWorker { asked, slot });
+            }
+            20 => {
+                if self.dice.one_in(8) {
+                    self.step(Event::RetireAll);
+                } else if self.dice.one_in(4) {
+                    self.can_fork = !self.can_fork;
+                }
+            }
+            21 => {
+                if let Some(&ticket) = self.open.iter().next().filter(|_| self.dice.one_in(3)) {
+                    self.step(Event::Forget(ticket));
+                    self.open.remove(&ticket);
+                }
+            }
+            _ => self.pass_time(),
+        }
+    }
+
+    fn answer_config(&mut self) {
+        self.reading = false;
+        let answer = if self.dice.one_in(4) {
+            Err(Refusal { code: 78, reason: "invalid".into() })
+        } else {
+            let policy = policy(&mut self.dice);
+            self.surge = policy.max_surge;
+            self.highest_surge = self.highest_surge.max(policy.max_surge);
+            Ok(policy)
+        };
+        self.step(Event::ConfigRead(answer));
+    }
+
+    fn let_one_killed_end(&mut self) {
+        if let Some(worker) = self.any(Life::Killed) {
+            let status = ExitStatus::Signal { signal: 9, core: false };
+            self.step(Event::Exited { worker, status });
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let deadline = self.arbiter.next_deadline();
+        let by = match (deadline, self.dice.below(10)) {
+            (Some(at), 0..=5) => at - self.now,
+            (Some(at), 6) => at - self.now + Duration::from_secs(self.dice.below(5)),
+            _ => Duration::from_millis(self.dice.below(300)),
+        };
+        self.now += by;
+        self.step(Event::Tick);
+        if std::mem::take(&mut self.scanning) {
+            let since = self.now - Duration::from_millis(self.dice.below(4000));
+            for worker in self.live.keys().copied().collect::<Vec<_>>() {
+                if self.live.contains_key(&worker) && self.dice.one_in(2) {
+                    self.step(Event::Busy { worker, since });
+                }
+            }
+        }
+    }
+
+    /// A stop, hurried twice: whatever the workers do, only kills are left, and then the end.
+    fn end(&mut self) {
+        for speed in [Speed::Graceful, Speed::Graceful, Speed::Graceful] {
+            if self.exit.is_none() {
+                let asked = self.ticket();
+                self.step(Event::Stop { asked, speed });
+            }
+        }
+        while self.exit.is_none() {
+            assert!(self.live.values().all(|life| *life == Life::Killed), "{:?}", self.live);
+            self.let_one_killed_end();
+        }
+        assert!(self.arbiter.is_over());
+        assert_eq!(self.arbiter.next_deadline(), None, "an ended arbiter waits for nothing");
+        assert!(self.open.is_empty(), "never answered: {:?}", self.open);
+    }
+}
+
+#[test]
+fn histories_hold_the_invariants() {
+    let mut ended_by_boot = 0;
+    for seed in 0..STEPS / STEPS_PER_HISTORY {
+        let outcome = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            world.step(Event::Start);
+            for _ in 0..STEPS_PER_HISTORY {
+                if world.exit.is_some() {
+                    break;
+                }
+                world.random_event();
+            }
+            let by_boot = matches!(world.exit, Some(Outcome::BootFailed(_)));
+            world.end();
+            by_boot
+        });
+        match outcome {
+            Ok(by_boot) => ended_by_boot += u64::from(by_boot),
+            Err(panic) => {
+                eprintln!("the history of seed {seed} failed");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+    // Most histories must outlive their start, or the test looks at nothing but starts.
+    assert!(ended_by_boot < STEPS / STEPS_PER_HISTORY / 2, "{ended_by_boot} ended at boot");
+}
+
+fn steady_policy(number_workers: u32) -> Policy {
+    Policy {
+        number_workers,
+        boot_timeout: Some(Duration::from_secs(30)),
+        timeout: None,
+        graceful_timeout: Some(Duration::from_secs(3)),
+        max_lifetime: None,
+        max_surge: 1,
+        max_unavailable: 0,
+        restart_backoff: Duration::from_millis(100),
+        restart_backoff_max: Duration::from_secs(30),
+        crash_limit: Some(4),
+    }
+}
+
+fn spawned(actions: &[Action]) -> Vec<WorkerKey> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Spawn { worker, .. } => Some(*worker),
+            _ => None,
+        })
+        .collect()
+}
+
+fn verdicts(actions: &[Action]) -> Vec<Verdict> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Answer { verdict, .. } => Some(verdict.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A running arbiter whose workers are all ready, and the instant it became so.
+fn running(policy: Policy) -> (Arbiter, Instant) {
+    let now = Instant::now();
+    let mut arbiter = Arbiter::new(policy, now, 7);
+    let booted = arbiter.step(now, Event::Start);
+    for worker in spawned(&booted) {
+        arbiter.step(now, Event::Ready { worker });
+    }
+    assert_eq!(arbiter.state(), "running");
+    (arbiter, now)
+}
+
+#[test]
+fn crashes_in_boot_are_bounded_by_the_back_off() {
+    let (mut arbiter, start) = running(steady_policy(1));
+    let died = ExitStatus::Signal { signal: 9, core: false };
+    let mut worker = WorkerKey { slot: 0, serial: 1 };
+    let mut now = start;
+    let mut forks = 0;
+    while now < start + Duration::from_secs(600) {
+        let mut actions = arbiter.step(now, Event::Exited { worker, status: died });
+        while spawned(&actions).is_empty() {
+            now = arbiter.next_deadline().expect("a crashed slot is tried again");
+            actions = arbiter.step(now, Event::Tick);
+        }
+        worker = spawned(&actions)[0];
+        forks += 1;
+    }
+    // 100 ms doubled nine times passes 30 s; then one each 30 s: 1 + 9 + 600/30, and a little.
+    assert!((20..=34).contains(&forks), "{forks} forks in ten minutes");
+    assert_eq!(arbiter.state(), "degraded");
+    arbiter.step(now, Event::Ready { worker });
+    let steady = arbiter.next_deadline().expect("the row ends a second after readiness");
+    assert_eq!(steady - now, Duration::from_secs(1));
+    arbiter.step(steady, Event::Tick);
+    assert_eq!(arbiter.state(), "running");
+}
+
+#[test]
+fn the_first_crash_of_a_ready_worker_is_free() {
+    let (mut arbiter, now) = running(steady_policy(1));
+    let worker = WorkerKey { slot: 0, serial: 1 };
+    let status = ExitStatus::Code(1);
+    let actions = arbiter.step(now, Event::Exited { worker, status });
+    let next = spawned(&actions)[0];
+    arbiter.step(now, Event::Ready { worker: next });
+    let actions = arbiter.step(now, Event::Exited { worker: next, status });
+    assert_eq!(spawned(&actions), []);
+    let wait = arbiter.next_deadline().expect("a wait") - now;
+    assert!(wait >= Duration::from_millis(100) && wait <= Duration::from_millis(125), "{wait:?}");
+}
+
+#[test]
+fn a_failed_canary_leaves_the_old_generation_whole() {
+    let (mut arbiter, now) = running(steady_policy(3));
+    let asked = Some(Ticket(1));
+    assert_eq!(arbiter.step(now, Event::Reload { asked }), [Action::ReadConfig]);
+    let actions = arbiter.step(now, Event::ConfigRead(Ok(steady_policy(5))));
+    let canary = spawned(&actions);
+    assert_eq!(canary.len(), 1, "one canary: {actions:?}");
+    let status = ExitStatus::Code(70);
+    let actions = arbiter.step(now, Event::Exited { worker: canary[0], status });
+    assert!(matches!(verdicts(&actions)[..], [Verdict::Failed { code: 5, .. }]), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Stop { .. })));
+    assert_eq!((arbiter.wanted(), arbiter.generation()), (3, 1));
+}
+
+#[test]
+fn a_reload_rolls_new_before_old() {
+    let (mut arbiter, now) = running(steady_policy(2));
+    arbiter.step(now, Event::Scale { asked: None, by: ScaleBy::To(3) });
+    arbiter.step(now, Event::Ready { worker: WorkerKey { slot: 2, serial: 3 } });
+    arbiter.step(now, Event::Reload { asked: Some(Ticket(1)) });
+    let mut actions = arbiter.step(now, Event::ConfigRead(Ok(steady_policy(2))));
+    for slot in 0..3 {
+        let worker = spawned(&actions)[0];
+        assert_eq!(worker.slot, slot);
+        actions = arbiter.step(now, Event::Ready { worker });
+        let old = WorkerKey { slot, serial: u64::from(slot) + 1 };
+        assert!(actions.contains(&Action::Stop { worker: old, speed: Speed::Graceful }));
+    }
+    assert_eq!(verdicts(&actions), [Verdict::Done]);
+    assert_eq!(arbiter.wanted(), 3, "the operator's number stays");
+}
+
+#[test]
+fn a_gap_in_the_masters_clock_kills_nobody() {
+    let (mut arbiter, now) = running(steady_policy(1));
+    let restarted = arbiter.step(now, Event::Restart { asked: None, slots: Slots::All });
+    assert_eq!(spawned(&restarted).len(), 1);
+    let actions = arbiter.step(now + Duration::from_secs(3600), Event::Tick);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Kill { .. })), "{actions:?}");
+    let deadline = arbiter.next_deadline().expect("the boot still has a limit");
+    assert!(deadline > now + Duration::from_secs(3600));
+}
