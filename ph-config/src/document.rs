@@ -194,8 +194,12 @@ struct Scanner {
     /// Whether the latest header is followed by a key, which a deeper line would continue.
     in_value: bool,
     missing_header: bool,
+    /// Line of the first header of each name.
     sections: HashMap<String, usize>,
-    keys: HashMap<(String, String), usize>,
+    /// That line for the current block, or 0 for `[DEFAULT]`: what tells sections apart.
+    section: usize,
+    /// Line of each key of each section.
+    keys: HashMap<(usize, String), usize>,
 }
 
 impl Scanner {
@@ -233,6 +237,7 @@ impl Scanner {
     }
 
     fn header(&mut self, number: usize, start: usize, name: &str) {
+        self.section = 0;
         if name != DEFAULT_SECTION {
             match self.sections.entry(name.to_owned()) {
                 Slot::Occupied(first) => {
@@ -240,11 +245,10 @@ impl Scanner {
                         name: text::excerpt(name),
                         first: *first.get(),
                     };
+                    self.section = *first.get();
                     self.problems.push(SyntaxError { line: number, kind });
                 }
-                Slot::Vacant(slot) => {
-                    slot.insert(number);
-                }
+                Slot::Vacant(slot) => self.section = *slot.insert(number),
             }
         }
         if let Some(previous) = self.blocks.last_mut() {
@@ -277,13 +281,14 @@ impl Scanner {
         };
         let written = stripped[..delimiter].trim_end_matches(is_space);
         if written.is_empty() {
+            self.in_value = false;
             let sign = if stripped.starts_with('=') { '=' } else { ':' };
             let kind = SyntaxErrorKind::EmptyKey(sign);
             return self.problems.push(SyntaxError { line: number, kind });
         }
         let key = written.to_lowercase();
         let Some(block) = self.blocks.last_mut() else { return };
-        match self.keys.entry((block.name.clone(), key.clone())) {
+        match self.keys.entry((self.section, key.clone())) {
             Slot::Occupied(first) => {
                 let kind =
                     SyntaxErrorKind::DuplicateKey { key: text::excerpt(&key), first: *first.get() };

@@ -89,7 +89,7 @@ impl Problem {
         place: &str,
         message: impl fmt::Display,
     ) -> Self {
-        let (name, value) = (text::excerpt(key), text::excerpt(value));
+        let (name, value) = (text::excerpt(key), text::excerpt(value.trim()));
         let blank = if value.is_empty() { "" } else { " " };
         Self::of_key(key, origin, place, format_args!("{name} ={blank}{value}: {message}"))
     }

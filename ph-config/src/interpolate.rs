@@ -3,11 +3,14 @@
 /// How deep one value may refer to another: Python's `MAX_INTERPOLATION_DEPTH`.
 pub const MAX_DEPTH: usize = 10;
 
-/// How much work the values of one section may take, in references followed plus bytes written.
+/// How much work the values of one section may take: the bytes they write, and a price for each step.
 ///
 /// Ten levels of references multiply: a file of a few kilobytes can ask for more text than there is
 /// memory. Python then takes the memory; a master that reloads its file must not.
 const BUDGET: usize = 16 << 20;
+
+/// What a step costs that may write nothing: a name that is looked up, a piece of text that is copied.
+const STEP: usize = 64;
 
 /// A value that does not resolve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +26,7 @@ pub enum InterpolationError {
     #[error("refers to itself, or through more than {MAX_DEPTH} keys")]
     Depth,
     /// The section's values grow past what any configuration needs.
-    #[error("its references multiply to more than {} MiB of text", BUDGET >> 20)]
+    #[error("its references multiply beyond {} MiB of text", BUDGET >> 20)]
     TooLarge,
 }
 
@@ -68,7 +71,7 @@ impl<'a, F: Fn(&str) -> Option<Found<'a>>> Interpolator<F> {
                 Token::Reference(name) => match (self.lookup)(&name) {
                     None => return Err(InterpolationError::Missing(name)),
                     Some(Found::Template(text)) if text.contains('%') => {
-                        self.spend(1)?;
+                        self.spend(STEP)?;
                         self.expand(text, out, depth + 1)?;
                     }
                     Some(Found::Template(text) | Found::Literal(text)) => self.push(text, out)?,
@@ -79,7 +82,7 @@ impl<'a, F: Fn(&str) -> Option<Found<'a>>> Interpolator<F> {
     }
 
     fn push(&mut self, text: &str, out: &mut String) -> Result<(), InterpolationError> {
-        self.spend(1 + text.len())?;
+        self.spend(STEP + text.len())?;
         out.push_str(text);
         Ok(())
     }
@@ -126,8 +129,8 @@ fn token(rest: &str) -> Option<(Token<'_>, &str)> {
         Some(sign) => return Some((Token::Text(&rest[..sign]), &rest[sign..])),
     }
     let behind = &rest[1..];
-    if behind.starts_with('%') {
-        return Some((Token::Text(&behind[..1]), &behind[1..]));
+    if let Some(behind) = behind.strip_prefix('%') {
+        return Some((Token::Text("%"), behind));
     }
     let (name, behind) = behind.strip_prefix('(')?.split_once(')')?;
     let behind = behind.strip_prefix('s').filter(|_| !name.is_empty())?;

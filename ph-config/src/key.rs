@@ -38,9 +38,12 @@ pub enum DefaultValue {
         /// A valid text that stands in while the other keys are wrong; no user ever gets it.
         placeholder: &'static str,
         /// How, from the texts of other keys.
-        from: fn(&dyn Fn(&str) -> String) -> String,
+        from: fn(Texts<'_>) -> String,
     },
 }
+
+/// The text of a key, by its name.
+pub type Texts<'a> = &'a dyn Fn(&str) -> String;
 
 /// When a change of a key takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -147,17 +150,32 @@ pub fn nearest_key(name: &str) -> Option<&'static str> {
     nearest(name, KEYS.iter().flat_map(Key::names))
 }
 
-/// The candidate that takes the fewest edits, unless that would rewrite a third of the name.
+/// The candidate that takes the fewest edits, unless that would rewrite a third of the name or more; else
+/// the shortest one that the name abbreviates.
 pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    const SHORTEST_ABBREVIATION: usize = 3;
     let name = name.to_lowercase();
     let bound = (name.chars().count() / 3).max(2);
-    let ranked = candidates.map(|known| (distance(&name, &known.to_lowercase()), known));
-    let (edits, known) = ranked.min_by_key(|(edits, _)| *edits)?;
-    // Replacing every letter of a short name is no typing mistake.
-    (edits <= bound && edits < known.chars().count().max(2)).then_some(known)
+    let abbreviates = name.chars().count() >= SHORTEST_ABBREVIATION;
+    let rank = |known: &'a str| {
+        let folded = known.to_lowercase();
+        // A name so much longer or shorter is not worth the comparison.
+        if folded.len().abs_diff(name.len()) <= bound * 4 {
+            let edits = distance(&name, &folded);
+            // Replacing every letter of a short name is no typing mistake.
+            if edits <= bound && edits < folded.chars().count().max(2) {
+                return Some((false, edits, known));
+            }
+        }
+        (abbreviates && folded.starts_with(&name)).then_some((true, folded.len(), known))
+    };
+    candidates
+        .filter_map(rank)
+        .min_by_key(|(abbreviated, edits, _)| (*abbreviated, *edits))
+        .map(|best| best.2)
 }
 
 /// Edits between two words: a letter more, less or other, or two neighbours swapped.
@@ -217,6 +235,7 @@ mod tests {
         assert_eq!(nearest_key("NUMBER-WORKERS"), Some("number_workers"));
         assert_eq!(nearest_key("killinterval"), Some("kill_interval"));
         assert_eq!(nearest_key("bnid"), Some("bind"));
+        assert_eq!(nearest_key("grace"), Some("graceful_timeout"));
         assert_eq!(nearest_key("colour"), None);
         assert_eq!(nearest_key("x"), None);
         assert_eq!(distance("kitten", "sitting"), 3);

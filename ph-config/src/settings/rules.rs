@@ -11,10 +11,13 @@ use crate::{
 struct Rule {
     /// The keys it is about. The message goes to the first of them that is set somewhere.
     keys: &'static [&'static str],
-    broken: fn(&Settings, &dyn Fn(&str) -> bool) -> Option<String>,
+    broken: fn(&Settings, IsSet<'_>) -> Option<String>,
 }
 
-/// In the order of the reference. The second argument tells whether a key is set anywhere.
+/// Whether a key is set anywhere.
+type IsSet<'a> = &'a dyn Fn(&str) -> bool;
+
+/// In the order of the reference.
 const RULES: &[Rule] = &[
     Rule {
         keys: &["min_workers", "max_workers", "scaling"],

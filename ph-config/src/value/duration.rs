@@ -44,7 +44,7 @@ pub fn format(duration: Duration) -> String {
     if nanos == 0 {
         return "0".to_owned();
     }
-    let whole = UNITS[..4].iter().find(|(_, scale)| nanos % scale == 0);
+    let whole = UNITS[..4].iter().find(|(_, scale)| nanos.is_multiple_of(*scale));
     match whole {
         Some((unit, scale)) => format!("{}{unit}", nanos / scale),
         None => {

@@ -37,8 +37,10 @@ pub fn parse(text: &str) -> Result<u64, ValueError> {
 /// Writes a size in its largest binary unit without a remainder; [`parse`] gives it back.
 pub fn format(bytes: u64) -> String {
     let names = ["TiB", "GiB", "MiB", "KiB"];
-    let whole =
-        names.iter().zip(&UNITS[..4]).find(|(_, (_, scale))| bytes != 0 && bytes % scale == 0);
+    let whole = names
+        .iter()
+        .zip(&UNITS[..4])
+        .find(|(_, (_, scale))| bytes != 0 && bytes.is_multiple_of(*scale));
     match whole {
         Some((name, (_, scale))) => format!("{}{name}", bytes / scale),
         None => bytes.to_string(),
