@@ -27,6 +27,23 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Where a section is: its header.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) file: String,
+    /// `None` where there is no file.
+    pub(crate) line: Option<usize>,
+}
+
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
 impl ConfigError {
     /// At least one problem.
     pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
@@ -62,19 +79,20 @@ impl Problem {
         Self { line: Some(line), ..Self::at(format_args!("{file}:{line}"), message) }
     }
 
-    /// About a key; `place` is where one looks for what is nowhere set.
+    /// About a key; `home` is where one looks for what is nowhere set.
     pub(crate) fn of_key(
         key: &str,
         origin: &Origin,
-        place: &str,
+        home: &Home,
         message: impl fmt::Display,
     ) -> Self {
         let line = match origin {
+            Origin::Default => home.line,
             Origin::File { line, .. } => Some(*line),
-            _ => None,
+            Origin::Environment { .. } | Origin::CommandLine => None,
         };
         let place = match origin {
-            Origin::Default => place.to_owned(),
+            Origin::Default => home.to_string(),
             Origin::CommandLine => format!("--set {}", text::excerpt(key)),
             origin => origin.to_string(),
         };
@@ -86,12 +104,12 @@ impl Problem {
         key: &str,
         value: &str,
         origin: &Origin,
-        place: &str,
+        home: &Home,
         message: impl fmt::Display,
     ) -> Self {
         let (name, value) = (text::excerpt(key), text::excerpt(value.trim()));
         let blank = if value.is_empty() { "" } else { " " };
-        Self::of_key(key, origin, place, format_args!("{name} ={blank}{value}: {message}"))
+        Self::of_key(key, origin, home, format_args!("{name} ={blank}{value}: {message}"))
     }
 }
 

@@ -79,11 +79,12 @@ impl<T: Term + PartialEq> Kind for Many<T> {
     type Value = Vec<T>;
 
     fn parse(&self, text: &str, _: &Path) -> Result<Vec<T>, ValueError> {
+        let wrong = |error: ValueError| ValueError { expected: self.expected().into(), ..error };
         let mut values = Vec::new();
         for word in list(text) {
-            let value: T = word.parse()?;
+            let value: T = word.parse().map_err(wrong)?;
             if values.contains(&value) {
-                return Err(T::mismatch().because(format!("{value} is listed twice")));
+                return Err(wrong(T::mismatch().because(format!("{value} is listed twice"))));
             }
             values.push(value);
         }
@@ -96,7 +97,7 @@ impl<T: Term + PartialEq> Kind for Many<T> {
     }
 
     fn expected(&self) -> String {
-        format!("{}; several with commas between them", T::EXPECTED)
+        format!("{}, several with commas between them, or none", T::EXPECTED)
     }
 }
 

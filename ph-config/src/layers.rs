@@ -20,7 +20,7 @@ use stack::{Given, Stack};
 
 use crate::{
     document::Document,
-    error::{ConfigError, Problem},
+    error::{ConfigError, Home, Problem},
     file,
     ini::Ini,
     interpolate::Interpolator,
@@ -50,8 +50,7 @@ pub struct Layers {
     file: Option<PathBuf>,
     section: String,
     start_dir: PathBuf,
-    /// Where a reader looks for what is set nowhere: the section's header.
-    place: String,
+    home: Home,
     entries: Vec<Effective>,
     problems: Vec<Problem>,
 }
@@ -84,12 +83,11 @@ impl Layers {
         })?;
         let (section, line) = request::choose(file.map(|_| &ini), request)
             .map_err(|message| Problem::at(&shown, message))?;
-        let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}:{line}"));
         let mut layers = Self {
             file: request.file.clone(),
             section,
             start_dir: request.start_dir.clone(),
-            place,
+            home: Home { file: shown, line },
             entries: Vec::new(),
             problems: Vec::new(),
         };
@@ -167,7 +165,7 @@ impl Layers {
                     &value.name,
                     &value.text,
                     &value.origin,
-                    &self.place,
+                    &self.home,
                     message,
                 ));
             }

@@ -83,7 +83,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             Err(error) => {
                 for problem in error.problems() {
                     let line = problem.line.expect("what is wrong is in the file");
-                    prop_assert!(problem.to_string().starts_with(&format!("x.ini:{line}: ")));
+                    let place = format!("x.ini:{line}: ");
+                    prop_assert!(problem.to_string().starts_with(&place));
                     prop_assert!(!problem.to_string().contains('\n'), "one line each");
                 }
             }

@@ -241,14 +241,14 @@ fn every_problem_is_told_at_once() {
         [
             "conf/app.ini:2: unknown key number_worker; did you mean number_workers?",
             "conf/app.ini:4: bind = 1.2.3.4:1,\\n[::1]:2,\\nc: no port in \"c\"; expected host:port \
-         (127.0.0.1:8000, [::1]:8000, localhost:8000, :8000); several with commas between them, or none",
+         (127.0.0.1:8000, [::1]:8000, localhost:8000, :8000), several with commas between them, or none",
             "conf/app.ini:7: number_workers = -1: expected a whole number from 1 to 65536, or auto",
             "conf/app.ini:9: daemonize = perhaps: expected true or false (1, yes, on or 0, no, off)",
             "conf/app.ini:10: max_surge and max_unavailable are both 0, so no worker could ever be replaced; raise one",
             "environment PH_THREADS: threads = 4\u{fffd}: expected UTF-8",
             "--set colour: unknown key colour; a key of the application itself is written app.colour",
-            "environment PH_NICE: nice = low: expected a whole number from -20 to 19, or none",
             "--set umask: umask = 8: expected an octal number from 0000 to 0777, or none",
+            "environment PH_NICE: nice = low: expected a whole number from -20 to 19, or none",
         ]
     );
 }

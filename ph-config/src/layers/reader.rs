@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
 
     fn refuse(&mut self, entry: &Effective, message: &str) {
         let Effective { key, text, origin, .. } = entry;
-        let problem = Problem::of_value(key, text, origin, &self.layers.place, message);
+        let problem = Problem::of_value(key, text, origin, &self.layers.home, message);
         let derived =
             matches!(entry.reference.map(|key| key.default), Some(DefaultValue::Derived { .. }));
         if derived && *origin == Origin::Default {
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     /// Notes that a rule over several keys is broken.
     pub(crate) fn report(&mut self, name: &str, message: &str) {
         let origin = self.layers.get(name).map_or(&Origin::Default, |entry| &entry.origin);
-        self.problems.push(Problem::of_key(name, origin, &self.layers.place, message));
+        self.problems.push(Problem::of_key(name, origin, &self.layers.home, message));
     }
 
     pub(crate) fn has_failed(&self, name: &str) -> bool {

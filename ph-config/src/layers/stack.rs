@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Layers, LoadRequest};
 use crate::{
     document::{DEFAULT_SECTION, Entry},
-    error::Problem,
+    error::{Home, Problem},
     ini::Ini,
     interpolate::references,
     key::{self, KEYS, Key},
@@ -28,13 +28,13 @@ pub(super) struct Stack {
     /// By the key's own name.
     pub(super) given: BTreeMap<String, Given>,
     pub(super) problems: Vec<Problem>,
-    place: String,
+    home: Home,
 }
 
 impl Stack {
     pub(super) fn build(ini: &Ini, request: &LoadRequest, layers: &Layers) -> Self {
         let mut stack =
-            Self { given: BTreeMap::new(), problems: Vec::new(), place: layers.place.clone() };
+            Self { given: BTreeMap::new(), problems: Vec::new(), home: layers.home.clone() };
         let helpers = Helpers::of(ini, &layers.section);
         stack.file(ini, layers, DEFAULT_SECTION, &helpers);
         stack.file(ini, layers, &layers.section, &helpers);
@@ -81,13 +81,8 @@ impl Stack {
                 None => {
                     let value = value.to_string_lossy();
                     let message = "expected UTF-8";
-                    self.problems.push(Problem::of_value(
-                        name,
-                        &value,
-                        &origin,
-                        &self.place,
-                        message,
-                    ));
+                    self.problems
+                        .push(Problem::of_value(name, &value, &origin, &self.home, message));
                 }
             }
         }
@@ -119,7 +114,7 @@ impl Stack {
             None => format!("a key of the application itself is written app.{}", excerpt(name)),
         };
         let message = format!("unknown key {}; {hint}", excerpt(name));
-        self.problems.push(Problem::of_key(name, &given.origin, &self.place, message));
+        self.problems.push(Problem::of_key(name, &given.origin, &self.home, message));
         None
     }
 
@@ -136,7 +131,7 @@ impl Stack {
                 self.problems.push(Problem::of_key(
                     &given.name,
                     &given.origin,
-                    &self.place,
+                    &self.home,
                     message,
                 ));
             }
