@@ -1,21 +1,25 @@
 //! A lossless INI document.
 //!
-//! A [`Document`] keeps the text it was parsed from and lays an index over it: blocks, keys, lines and
-//! the byte span of every value. Printing it gives the text back, byte for byte, whatever it held.
-//! Parsing is total: a text that `configparser` would refuse is still a document, with its
-//! [`problems`](Document::problems) listed, so that an editor can show it and a user sees every mistake
-//! at once. [`crate::Ini`] is the door that lets only faultless documents through.
+//! A [`Document`] keeps the text it was parsed from and lays an index over it: blocks, keys, lines
+//! and the byte span of every value. Printing it gives the text back, byte for byte, whatever it
+//! held. Parsing is total: a text that `configparser` would refuse is still a document, with its
+//! [`problems`](Document::problems) listed, so that an editor can show it and a user sees every
+//! mistake at once. [`crate::Ini`] is the door that lets only faultless documents through.
 //!
-//! The grammar is that of `RawConfigParser._read` in Python 3 with its default arguments. Three of its
-//! rules surprise: a line indented deeper than its key continues the value *even if it looks like a key
-//! or a header*; a comment inside a value vanishes while a blank line stays; and a header ends at the
-//! *last* `]` of its line.
+//! The grammar is that of `RawConfigParser._read` in Python 3 with its default arguments. Three of
+//! its rules surprise: a line indented deeper than its key continues the value *even if it looks
+//! like a key or a header*; a comment inside a value vanishes while a blank line stays; and a
+//! header ends at the *last* `]` of its line.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Slot},
     fmt,
     ops::Range,
 };
+
+mod fault;
+
+pub use fault::{EncodingError, SyntaxError, SyntaxErrorKind};
 
 use crate::text::{self, Line, is_space};
 
@@ -53,69 +57,14 @@ pub struct Entry {
     /// The bytes of the key as it is written.
     pub key_span: Range<usize>,
     /// The bytes of the value, from its first character to its last, with the comments and the line
-    /// ends between. Empty, and behind the blanks that follow the delimiter, where there is no value.
+    /// ends between. Empty, and behind the blanks that follow the delimiter, where there is no
+    /// value.
     pub value_span: Range<usize>,
-    /// The bytes that make the value up, one span for each of its lines, outer blanks excluded. A blank
-    /// line within the value has an empty span; comments have none.
+    /// The bytes that make the value up, one span for each of its lines, outer blanks excluded. A
+    /// blank line within the value has an empty span; comments have none.
     pub pieces: Vec<Range<usize>>,
     /// The value before interpolation: the pieces, joined by `\n`.
     pub value: String,
-}
-
-/// A line that `configparser` refuses.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}")]
-pub struct SyntaxError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub kind: SyntaxErrorKind,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SyntaxErrorKind {
-    /// The text starts with U+FEFF, which `configparser` takes for the first character of a key.
-    #[error("the file starts with a byte-order mark; save it as UTF-8 without one")]
-    ByteOrderMark,
-    /// Python's `MissingSectionHeaderError`.
-    #[error("expected a [section] header before the first key, found \"{0}\"")]
-    MissingHeader(String),
-    /// Python's `DuplicateSectionError`.
-    #[error("section [{name}] is already at line {first}; merge the two")]
-    DuplicateSection {
-        /// The section.
-        name: String,
-        /// Line of its first header.
-        first: usize,
-    },
-    /// Python's `DuplicateOptionError`.
-    #[error("key {key} is already set at line {first} in this section; remove one of them")]
-    DuplicateKey {
-        /// The key, in lower case.
-        key: String,
-        /// Line at which it stands first.
-        first: usize,
-    },
-    /// Python's `ParsingError`: neither a header nor a key.
-    #[error("expected \"key = value\" or a [section] header, found \"{0}\"")]
-    NeitherKeyNorHeader(String),
-    /// Python's `ParsingError`: a delimiter with nothing before it.
-    #[error("expected a key before \"{0}\"")]
-    EmptyKey(char),
-}
-
-/// Bytes that are no text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("byte 0x{byte:02x} at offset {offset} is not UTF-8; save the file as UTF-8")]
-pub struct EncodingError {
-    /// The line of the first bad byte, from 1.
-    pub line: usize,
-    /// Its offset in the file, from 0.
-    pub offset: usize,
-    /// The byte.
-    pub byte: u8,
 }
 
 impl Document {
@@ -313,7 +262,8 @@ impl Scanner {
         });
     }
 
-    /// Joins the pieces, as `_join_multiline_values` does: blank lines behind a value are not part of it.
+    /// Joins the pieces, as `_join_multiline_values` does: blank lines behind a value are not part
+    /// of it.
     fn finish(mut self, text: &str) -> (Vec<Block>, Vec<SyntaxError>) {
         if let Some(last) = self.blocks.last_mut() {
             last.span.end = text.len();

@@ -21,7 +21,8 @@ pub enum ReadError {
     /// A directory.
     #[error("is a directory; name the file in it")]
     Directory,
-    /// A pipe, a socket or a device: reading it could wait for ever, and a reload could not read it again.
+    /// A pipe, a socket or a device: reading it could wait for ever, and a reload could not read it
+    /// again.
     #[error("is no regular file; name one")]
     NotRegular,
     /// Larger than [`MAX_BYTES`].

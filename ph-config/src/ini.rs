@@ -49,7 +49,8 @@ impl Ini {
         section == DEFAULT_SECTION || self.sections().any(|name| name == section)
     }
 
-    /// The section's keys with the inherited ones, and where each stands; `None` without such a section.
+    /// The section's keys with the inherited ones, and where each stands; `None` without such a
+    /// section.
     pub fn entries(&self, section: &str) -> Option<BTreeMap<&str, &Entry>> {
         let named = |name| self.document.entries(name).map(|entry| (entry.key.as_str(), entry));
         if !self.has_section(section) {

@@ -3,13 +3,15 @@
 /// How deep one value may refer to another: Python's `MAX_INTERPOLATION_DEPTH`.
 pub const MAX_DEPTH: usize = 10;
 
-/// How much work the values of one section may take: the bytes they write, and a price for each step.
+/// How much work the values of one section may take: the bytes they write, and a price for each
+/// step.
 ///
 /// Ten levels of references multiply: a file of a few kilobytes can ask for more text than there is
 /// memory. Python then takes the memory; a master that reloads its file must not.
 const BUDGET: usize = 16 << 20;
 
-/// What a step costs that may write nothing: a name that is looked up, a piece of text that is copied.
+/// What a step costs that may write nothing: a name that is looked up, a piece of text that is
+/// copied.
 const STEP: usize = 64;
 
 /// A value that does not resolve.

@@ -69,7 +69,8 @@ impl Key {
         self.kind.describe()
     }
 
-    /// The default, for a reader: a text that the key may say, or in words where it follows from others.
+    /// The default, for a reader: a text that the key may say, or in words where it follows from
+    /// others.
     pub fn default_text(&self) -> Cow<'static, str> {
         match self.default {
             DefaultValue::Unset => "none".into(),
@@ -89,8 +90,8 @@ impl Key {
         }
     }
 
-    /// Whether the key may say `text`, by itself; the canonical text if so. Relative paths are resolved
-    /// against `start_dir`.
+    /// Whether the key may say `text`, by itself; the canonical text if so. Relative paths are
+    /// resolved against `start_dir`.
     pub fn check(&self, text: &str, start_dir: &Path) -> Result<String, ValueError> {
         self.kind.canonical(text, start_dir)
     }
@@ -150,8 +151,8 @@ pub fn nearest_key(name: &str) -> Option<&'static str> {
     nearest(name, KEYS.iter().flat_map(Key::names))
 }
 
-/// The candidate that takes the fewest edits, unless that would rewrite a third of the name or more; else
-/// the shortest one that the name abbreviates.
+/// The candidate that takes the fewest edits, unless that would rewrite a third of the name or
+/// more; else the shortest one that the name abbreviates.
 pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,

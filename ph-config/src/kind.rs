@@ -1,7 +1,7 @@
 //! How the text of a key becomes its value.
 //!
-//! A kind parses, shows and describes; the table of keys in [`crate::settings`] gives one to each key.
-//! That a kind describes itself is what keeps error messages and the reference from drifting.
+//! A kind parses, shows and describes; the table of keys in [`crate::settings`] gives one to each
+//! key. That a kind describes itself is what keeps error messages and the reference from drifting.
 
 use std::{marker::PhantomData, path::Path, time::Duration};
 

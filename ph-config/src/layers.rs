@@ -1,7 +1,7 @@
 //! The layers of a section: which text of a key counts, and where it comes from.
 //!
-//! Defaults < `[DEFAULT]` < the section < environment < command line. [`Layers`] answers for every key
-//! even where values are wrong, so that `config show` can show what it complains about.
+//! Defaults < `[DEFAULT]` < the section < environment < command line. [`Layers`] answers for every
+//! key even where values are wrong, so that `config show` can show what it complains about.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,8 @@ pub struct Effective {
     pub text: String,
     /// Where the text comes from.
     pub origin: Origin,
-    /// Its row in the reference; `None` for keys `app.*` and for those that only others interpolate.
+    /// Its row in the reference; `None` for keys `app.*` and for those that only others
+    /// interpolate.
     pub reference: Option<&'static Key>,
     faulty: bool,
 }
@@ -56,8 +57,8 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Reads the file. Fails where there is no section to speak of: without a readable, well-formed file,
-    /// or without the section in it.
+    /// Reads the file. Fails where there is no section to speak of: without a readable, well-formed
+    /// file, or without the section in it.
     pub fn load(request: &LoadRequest) -> Result<Self, ConfigError> {
         let document = match &request.file {
             None => Document::parse(""),

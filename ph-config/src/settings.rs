@@ -1,8 +1,8 @@
 //! Typed settings, and the one table they come from.
 //!
 //! Each row below is at once a field of [`Settings`], an entry of [`KEYS`] with its default, its
-//! expectation and its documentation, and an arm of everything that walks over keys. A key that is not
-//! here does not exist; one that is here is parsed, validated, shown, compared and documented.
+//! expectation and its documentation, and an arm of everything that walks over keys. A key that is
+//! not here does not exist; one that is here is parsed, validated, shown, compared and documented.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -51,9 +51,11 @@ settings! {
     base_path: PathBuf = Text("."), FilePath, Live;
     /// A directory for logs, free to interpolate as `%(log_path)s`.
     log_path: PathBuf = Text("."), FilePath, Live;
-    /// Whether `start` goes to the background, and returns only when the workers are ready or have failed.
+    /// Whether `start` goes to the background, and returns only when the workers are ready or have
+    /// failed.
     daemonize: bool = Text("false"), Flag, Restart;
-    /// Where the master writes its pid; the lock that counts is on this path with `.lock` behind it.
+    /// Where the master writes its pid; the lock that counts is on this path with `.lock` behind
+    /// it.
     pidfile: Option<PathBuf> = Unset, Maybe(FilePath), Restart;
     /// Whether there may be only one master of this `proc_name` on this host for this user.
     single_instance: bool = Text("false"), Flag, Restart;
@@ -69,7 +71,8 @@ settings! {
     /// How many rotated logs are kept.
     log_keep: u32 = Text("7"), Number { min: 0, max: 10_000 }, Live;
 
-    /// How many workers there are; `auto` is as many as there are CPUs, by affinity and cgroup quota.
+    /// How many workers there are; `auto` is as many as there are CPUs, by affinity and cgroup
+    /// quota.
     number_workers: Count = Text("1"), One::<Count>::KIND, Live;
     /// Whether the number of workers is fixed or follows the load.
     scaling: Scaling = Text("static"), One::<Scaling>::KIND, Live;
@@ -96,7 +99,8 @@ settings! {
     /// Threads of a `thread` worker.
     threads: u32 = Text("4"), Number { min: 1, max: 4096 }, NewWorkers;
     /// Coroutines that an `async` worker runs at once.
-    max_coroutines alias "max_greenlets": u32 = Text("1000"), Number { min: 1, max: 1_000_000 }, NewWorkers;
+    max_coroutines alias "max_greenlets": u32
+        = Text("1000"), Number { min: 1, max: 1_000_000 }, NewWorkers;
 
     /// The program that an `exec` worker runs: shell words, no shell.
     command: Option<Vec<String>> = Unset, Maybe(Command), NewWorkers;
@@ -143,7 +147,8 @@ settings! {
 
     /// After how many requests a worker is replaced.
     max_requests: Option<u64> = Unset, Limit(COUNT), NewWorkers;
-    /// By how many requests, at most, workers differ in that, so that they are not replaced all at once.
+    /// By how many requests, at most, workers differ in that, so that they are not replaced all at
+    /// once.
     max_requests_jitter: Option<u64> = Unset, Limit(COUNT), NewWorkers;
     /// At what age a worker is replaced.
     max_lifetime alias "kill_interval": Option<Duration> = Unset, Limit(TIME), Live;

@@ -1,10 +1,10 @@
 //! Lines and white space as Python sees them.
 //!
-//! `configparser` reads a text file in universal-newline mode and strips with `str.strip()`. Neither
-//! is what Rust's `str` does, and the differences decide whether a file is accepted.
+//! `configparser` reads a text file in universal-newline mode and strips with `str.strip()`.
+//! Neither is what Rust's `str` does, and the differences decide whether a file is accepted.
 
-/// Whether Python's `str.isspace()` holds for `c`: Unicode's `White_Space`, and the four information
-/// separators, which Unicode counts as controls and Python as separators of lines.
+/// Whether Python's `str.isspace()` holds for `c`: Unicode's `White_Space`, and the four
+/// information separators, which Unicode counts as controls and Python as separators of lines.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
@@ -14,8 +14,8 @@ pub(crate) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// The lines of a text opened with `newline=None`: ended by `\n`, `\r\n` or a lone `\r`, never by the
-/// other characters at which `str.splitlines()` splits.
+/// The lines of a text opened with `newline=None`: ended by `\n`, `\r\n` or a lone `\r`, never by
+/// the other characters at which `str.splitlines()` splits.
 pub(crate) struct Lines<'a> {
     text: &'a str,
     at: usize,
@@ -55,7 +55,8 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// `text` as it may stand in a one-line message: control characters escaped, cut after 80 characters.
+/// `text` as it may stand in a one-line message: control characters escaped, cut after 80
+/// characters.
 pub(crate) fn excerpt(text: &str) -> String {
     const LIMIT: usize = 80;
     let mut shown = String::new();

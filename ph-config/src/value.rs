@@ -1,7 +1,7 @@
 //! What the values of keys are: one type for each thing that a key can say.
 //!
-//! Every type parses from the text of a configuration ([`FromStr`]) and prints a canonical text that
-//! parses to the same value again ([`Display`]).
+//! Every type parses from the text of a configuration ([`FromStr`]) and prints a canonical text
+//! that parses to the same value again ([`Display`]).
 
 pub mod affinity;
 pub mod bind;

@@ -1,7 +1,7 @@
 //! Shell words, without a shell.
 //!
-//! A command is split as a POSIX shell would split it, and nothing is expanded: no variable, no glob,
-//! no operator. A program that wants these is started as `sh -c '…'`, which says so.
+//! A command is split as a POSIX shell would split it, and nothing is expanded: no variable, no
+//! glob, no operator. A program that wants these is started as `sh -c '…'`, which says so.
 
 /// A text that does not split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +17,8 @@ pub enum WordsError {
 
 /// Splits `text` into words at unquoted white space.
 ///
-/// `'…'` keeps everything, `"…"` everything but backslashes before `"`, `\`, `$` and `` ` ``; elsewhere
-/// a backslash keeps the character behind it. A backslash before a line end removes both.
+/// `'…'` keeps everything, `"…"` everything but backslashes before `"`, `\`, `$` and `` ` ``;
+/// elsewhere a backslash keeps the character behind it. A backslash before a line end removes both.
 pub fn split(text: &str) -> Result<Vec<String>, WordsError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,8 +1,8 @@
 //! The same files, read by this crate and by Python's own `configparser`.
 //!
-//! Thousands of files from a grammar that prefers trouble; for each both must accept or refuse, for the
-//! same reason, and agree on every section, key and resolved value. The seed is fixed: a difference can be
-//! looked at again.
+//! Thousands of files from a grammar that prefers trouble; for each both must accept or refuse, for
+//! the same reason, and agree on every section, key and resolved value. The seed is fixed: a
+//! difference can be looked at again.
 
 use std::{
     collections::BTreeMap,

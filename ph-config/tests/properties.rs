@@ -78,7 +78,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         let layers = Layers::of(document.clone(), &request).expect("the section exists");
         match layers.settings() {
             Ok(settings) => {
-                prop_assert!(layers.problems().is_empty() && settings.section == section)
+                prop_assert!(layers.problems().is_empty() && settings.section == section);
             }
             Err(error) => {
                 for problem in error.problems() {

@@ -15,7 +15,8 @@ pub struct LoadRequest {
     pub overrides: Vec<(String, String)>,
     /// The environment: names and values, of which only `PH_KEY` for a known key counts.
     pub environment: Vec<(OsString, OsString)>,
-    /// The directory that relative paths are resolved against: where the master was started. Absolute.
+    /// The directory that relative paths are resolved against: where the master was started.
+    /// Absolute.
     pub start_dir: PathBuf,
 }
 

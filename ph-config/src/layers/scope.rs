@@ -12,8 +12,9 @@ use crate::{
 
 /// The names that a value of the section may refer to.
 ///
-/// What the environment or the command line says about a key counts in other values too, and is taken as
-/// it is: a `%` in it is a `%`. A key that nothing sets stands for its default, if that is a text.
+/// What the environment or the command line says about a key counts in other values too, and is
+/// taken as it is: a `%` in it is a `%`. A key that nothing sets stands for its default, if that is
+/// a text.
 pub(super) struct Scope<'a> {
     /// The file's entries, inherited ones included.
     pub(super) entries: &'a BTreeMap<&'a str, &'a Entry>,

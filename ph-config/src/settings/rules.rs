@@ -26,7 +26,8 @@ const RULES: &[Rule] = &[
                 s.scaling != Scaling::Static || (is_set("min_workers") && is_set("max_workers"));
             let max = s.max_workers.exact().filter(|max| applies && s.min_workers > *max)?;
             Some(format!(
-                "min_workers = {} is more than max_workers = {max}; lower the one or raise the other",
+                "min_workers = {} is more than max_workers = {max}; \
+                 lower the one or raise the other",
                 s.min_workers
             ))
         },
@@ -40,7 +41,10 @@ const RULES: &[Rule] = &[
             let applies = s.scaling != Scaling::Static && min <= max;
             (applies && !(min..=max).contains(&number)).then(|| {
                 let most = s.max_workers;
-                format!("number_workers = {number} must lie between min_workers = {min} and max_workers = {most}")
+                format!(
+                    "number_workers = {number} must lie between \
+                     min_workers = {min} and max_workers = {most}"
+                )
             })
         },
     },
@@ -80,7 +84,9 @@ const RULES: &[Rule] = &[
         keys: &["max_surge", "max_unavailable"],
         broken: |s, _| {
             (s.max_surge == 0 && s.max_unavailable == 0).then(|| {
-                "max_surge and max_unavailable are both 0, so no worker could ever be replaced; raise one".into()
+                "max_surge and max_unavailable are both 0, \
+                 so no worker could ever be replaced; raise one"
+                    .into()
             })
         },
     },
@@ -146,8 +152,8 @@ impl Settings {
         }
     }
 
-    /// What `run`, `start` and `reload` need, and other commands do not: something to run, and somewhere
-    /// to campaign.
+    /// What `run`, `start` and `reload` need, and other commands do not: something to run, and
+    /// somewhere to campaign.
     pub fn check_runnable(&self) -> Result<(), ConfigError> {
         let place = match &self.config_file {
             Some(file) => format!("{} [{}]", file.display(), self.section),

@@ -48,8 +48,8 @@ macro_rules! settings {
                 }
             }
 
-            /// The canonical text of a key, an alias or a key `app.*`: parsed again, it gives the same
-            /// value. `None` for what does not exist.
+            /// The canonical text of a key, an alias or a key `app.*`: parsed again, it gives the
+            /// same value. `None` for what does not exist.
             pub fn text(&self, name: &str) -> Option<String> {
                 let name = name.to_lowercase();
                 match crate::key::find(&name).map_or(name.as_str(), |key| key.name) {

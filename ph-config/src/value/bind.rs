@@ -54,8 +54,8 @@ impl FromStr for Bind {
     }
 }
 
-/// Letters, digits, hyphens, dots and underscores, with a letter somewhere: `256.0.0.1` is a mistyped
-/// address, not a name.
+/// Letters, digits, hyphens, dots and underscores, with a letter somewhere: `256.0.0.1` is a
+/// mistyped address, not a name.
 fn is_name(host: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     host.len() <= 253 && host.bytes().all(allowed) && host.bytes().any(|b| b.is_ascii_alphabetic())

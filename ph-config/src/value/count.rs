@@ -10,7 +10,8 @@ pub const MAX_WORKERS: u32 = 65_536;
 /// A number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Count {
-    /// As many as there are CPUs for them, by affinity and cgroup quota; found out where it is needed.
+    /// As many as there are CPUs for them, by affinity and cgroup quota; found out where it is
+    /// needed.
     Auto,
     /// This many, at most [`MAX_WORKERS`].
     Exactly(NonZeroU32),

@@ -8,7 +8,8 @@ use super::{Term, ValueError};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ProcName(pub(crate) String);
 
-/// Longest name in bytes: `NAME.sock` and its temporary files fit into a directory entry (255 bytes).
+/// Longest name in bytes: `NAME.sock` and its temporary files fit into a directory entry (255
+/// bytes).
 const LONGEST_NAME: usize = 200;
 
 impl FromStr for ProcName {

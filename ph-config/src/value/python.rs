@@ -27,7 +27,8 @@ impl FromStr for PythonClass {
     }
 }
 
-/// Close to Python's rule (XID_Start, XID_Continue): letters, digits, underscores, no digit in front.
+/// Close to Python's rule (XID_Start, XID_Continue): letters, digits, underscores, no digit in
+/// front.
 fn is_identifier(name: &str) -> bool {
     let starts = |c: char| c.is_alphabetic() || c == '_';
     name.starts_with(starts) && name.chars().all(|c| c.is_alphanumeric() || c == '_')

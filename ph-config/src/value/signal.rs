@@ -8,7 +8,8 @@ use super::{Term, ValueError, digits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StopSignal(i32);
 
-/// Numbers as on x86, ARM, RISC-V, POWER and s390; other architectures number some of them otherwise.
+/// Numbers as on x86, ARM, RISC-V, POWER and s390; other architectures number some of them
+/// otherwise.
 const NAMES: [(&str, i32); 29] = [
     ("HUP", 1),
     ("INT", 2),

@@ -18,8 +18,8 @@ const UNITS: [(&[&str], u64); 9] = [
     (&["", "b"], 1),
 ];
 
-/// Reads a number of bytes, with decimals where there is a unit. `k`, `KiB` and so on are powers of 1024,
-/// `kB`, `MB`, … powers of 1000; case does not matter.
+/// Reads a number of bytes, with decimals where there is a unit. `k`, `KiB` and so on are powers of
+/// 1024, `kB`, `MB`, … powers of 1000; case does not matter.
 pub fn parse(text: &str) -> Result<u64, ValueError> {
     let mismatch = || ValueError::expected(EXPECTED);
     let text = text.trim();
