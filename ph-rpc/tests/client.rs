@@ -86,6 +86,18 @@ fn answers_come_in_any_order_and_notifications_in_between_are_kept() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_request_waits_its_turn() {
+    let (mut client, server) = pair(|peer| {
+        let ids = [peer.receive_request().0, peer.receive_request().0];
+        peer.send(&ids.map(|id| Message::success(id, format!("of {id}"))));
+    });
+    let [first, second] = [(); 2].map(|()| client.request("m", vec![]).unwrap());
+    assert_eq!(client.wait(second).unwrap(), Ok(format!("of {second}").into()));
+    assert_eq!(client.wait(first).unwrap(), Ok(format!("of {first}").into()));
+    server.join().unwrap();
+}
+
+#[test]
 fn a_silence_loses_nothing_even_inside_a_message() {
     let (go, wait_for_go) = std::sync::mpsc::channel();
     let (mut client, server) = pair(move |peer| {

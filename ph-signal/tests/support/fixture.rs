@@ -5,9 +5,9 @@
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::fd::AsRawFd;
-use std::process::{self, exit};
+use std::process::{self, Command, Stdio, exit};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -117,7 +117,7 @@ fn ignored_chld(
 ) -> Outcome {
     disposition::ignore(Signal::CHLD)?;
     let mut source = open(Signal::CHLD.into())?;
-    let child = process::Command::new("true").spawn()?;
+    let child = Command::new("true").spawn()?;
     say(format_args!("{:?}", source.wait(Some(LONG))?));
     say(waitpid(nix::unistd::Pid::from_raw(child.id().try_into()?), None).is_ok());
     Ok(())
@@ -136,7 +136,7 @@ fn timeout(mut source: Source) -> Outcome {
 /// end, which has the same name.
 fn across_exec(source: &Source) -> Outcome {
     let name = fs::read_link(format!("/proc/self/fd/{}", source.as_raw_fd()))?;
-    let listing = process::Command::new("ls").args(["-l", "/proc/self/fd"]).output()?;
+    let listing = Command::new("ls").args(["-l", "/proc/self/fd"]).output()?;
     let listing = String::from_utf8(listing.stdout)?;
     say(listing.contains("/dev/null") && !listing.contains(&*name.to_string_lossy()));
     Ok(())
@@ -218,7 +218,12 @@ fn a_source_of_its_own(
         let mut own = open(watched())?;
         raise(Signal::USR2)?;
         let seen = own.wait(Some(LONG))?;
-        Ok(seen == Signal::USR2.into())
+        // A handler that was put back restarts what it interrupts, as it did before.
+        let script = "sleep 0.1; kill -USR2 $PPID; sleep 0.1; echo done";
+        let mut peer = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn()?;
+        let length = peer.stdout.take().ok_or("it is piped")?.read(&mut [0; 16])?;
+        peer.wait()?;
+        Ok(seen == Signal::USR2.into() && length == 5 && own.pending()?.contains(Signal::USR2))
     })?;
     drop(source);
     say(describe(status));
