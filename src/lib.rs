@@ -1,1 +1,22 @@
-//! facade
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod app;
+
+pub use app::App;
+pub use ph_worker::{Context, Error, JobWorker};
+
+/// The command line, for embedding it.
+pub use ph_cli as cli;
+/// Configuration: documents, layers, settings.
+pub use ph_config as config;
+/// The master: arbiter, loop, system layer.
+pub use ph_core as core;
+/// msgpack-RPC.
+pub use ph_rpc as rpc;
+/// Signals.
+pub use ph_signal as signal;
+/// What runs in a worker.
+pub use ph_worker as worker;
+/// What the log understands: `processhandler::tracing::info!(…)`, without a dependency of your own.
+pub use tracing;

@@ -1,1 +1,63 @@
-//! The command line of ProcessHandler and of every application built on it.
+//! The command line of ProcessHandler: `ph`, and every application built on the facade, have this one.
+//!
+//! # Theory of operation
+//!
+//! [`main`] parses the arguments, finds and reads the configuration, and runs one command. Commands fall into three
+//! kinds. Those that *become* a master (`run`, `start`) are the [`Host`]'s: this crate doesn't know how to be one.
+//! Those that *ask* a master go through its control socket and nothing else: no pidfile is trusted, no signal sent.
+//! Those about the configuration touch no process at all.
+//!
+//! A command ends in an exit code that says how it went ([`Exit`]), with results on standard output and one
+//! sentence on standard error when something is wrong.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod exit;
+mod master;
+mod output;
+mod place;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+pub use exit::Exit;
+pub use ph_config::{ConfigError, LoadRequest, Settings};
+
+/// What can become a master: the facade's `App`, or the `ph` binary.
+pub trait Host {
+    /// The command's name, for help and completions.
+    fn name(&self) -> &str;
+
+    /// A configuration file to fall back to, relative to the working directory.
+    fn default_config(&self) -> Option<&Path>;
+
+    /// Runs a master in the foreground until it ends.
+    fn run(&self, settings: Settings, request: &LoadRequest) -> Exit;
+
+    /// Starts a master as `daemonize` says; returns when its workers are ready, or when it has failed.
+    fn start(&self, settings: Settings, request: &LoadRequest) -> Exit;
+}
+
+/// Runs the command that `arguments` (the program's name first) ask for.
+pub fn main(host: &dyn Host, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let name = host.name().to_owned();
+    let command = args::Args::command().name(name.clone()).bin_name(name);
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let ran = args::Args::from_arg_matches(&matches)
+        .map_err(|error| exit::Failure::new(Exit::Usage, error.to_string()))
+        .and_then(|args| commands::dispatch(host, args));
+    match ran {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(host.name()),
+    }
+}

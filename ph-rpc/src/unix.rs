@@ -28,7 +28,7 @@ fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::R
         return act(path);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = File::open(path.parent().unwrap_or(Path::new(".")))?;
+    let directory = File::open(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))?;
     let mut short = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
     short.push(name);
     act(&short)

@@ -1,2 +1,7 @@
-//! ph
-fn main() {}
+//! `ph`: the command line for operators.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    processhandler::App::new("ph").main()
+}

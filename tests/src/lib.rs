@@ -1,1 +1,12 @@
-//! Fixtures and helpers of the black-box suite.
+//! Helpers of the black-box suite: a directory of its own for each test, processes looked at from outside, conditions
+//! waited for with a deadline.
+
+#![forbid(unsafe_code)]
+
+pub mod process;
+pub mod sandbox;
+pub mod wait;
+
+pub use process::Process;
+pub use sandbox::{Output, Sandbox};
+pub use wait::{until, until_some};

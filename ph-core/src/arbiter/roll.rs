@@ -59,7 +59,7 @@ impl Arbiter {
                 }
             }
             Phase::Resting => {
-                self.retire_where("resting", now, out, |_, worker| worker.is_active())
+                self.retire_where("resting", now, out, |_, worker| worker.is_active());
             }
             Phase::Starting | Phase::Running => {
                 let generation = self.generation;

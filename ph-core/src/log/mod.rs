@@ -94,6 +94,15 @@ pub fn reopen() -> Result<(), LogError> {
         .map_err(|source| LogError::Open { path: sink.path.clone(), source })
 }
 
+/// Opens the file again only if its name means another file by now, or none.
+pub fn reopen_if_moved() -> Result<(), LogError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Some(Some(sink)) = SINK.get() else { return Ok(()) };
+    let held = nix::sys::stat::fstat(&sink.file).map(|held| (held.st_dev, held.st_ino)).ok();
+    let named = std::fs::metadata(&sink.path).map(|named| (named.dev(), named.ino())).ok();
+    if held == named { Ok(()) } else { reopen() }
+}
+
 /// Asks for [`reopen`] before the next line; for places that may not open files.
 pub fn reopen_soon() {
     REOPEN.store(true, Relaxed);

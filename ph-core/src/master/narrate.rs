@@ -52,10 +52,10 @@ pub(super) fn killing(slot: u32, pid: i32, cause: &Cause) {
             error!(slot, pid, boot_timeout = ?limit, "worker not ready in time: killing it");
         }
         Cause::Timeout(age) => {
-            error!(slot, pid, age = ?age, "request past timeout: killing its worker")
+            error!(slot, pid, age = ?age, "request past timeout: killing its worker");
         }
         Cause::DrainTimeout => {
-            warn!(slot, pid, "worker still here at graceful_timeout: killing it")
+            warn!(slot, pid, "worker still here at graceful_timeout: killing it");
         }
         _ => info!(slot, pid, "killing worker"),
     }

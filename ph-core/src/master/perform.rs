@@ -202,7 +202,7 @@ impl Master<'_> {
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(slot = child.key.slot, %error, "cannot look at a worker's end")
+                tracing::error!(slot = child.key.slot, %error, "cannot look at a worker's end");
             }
         }
     }

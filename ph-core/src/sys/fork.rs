@@ -63,9 +63,14 @@ pub fn lead_group(pid: Pid) {
 /// Gives a forked child the dispositions and the mask of a fresh process, but for `USR1`, which is ignored until
 /// the worker has a handler for it: an operator who reopens logs must not end a worker that boots.
 ///
-/// `SIGSEGV` and `SIGBUS` keep their handlers: the Rust runtime's tell a stack overflow before they end the process.
+/// `SIGSEGV` and `SIGBUS` keep their handlers, and `SIGPIPE` stays ignored: that is how the Rust runtime sets them
+/// up, to tell a stack overflow and to make a closed connection an error instead of an end.
 pub fn fresh_signals() {
-    ph_signal::disposition::reset_for_child(SignalSet::EMPTY.with(Signal::SEGV).with(Signal::BUS));
+    ph_signal::disposition::reset_for_child(SignalSet::of(&[
+        Signal::SEGV,
+        Signal::BUS,
+        Signal::PIPE,
+    ]));
     let _ = ph_signal::disposition::ignore(Signal::USR1);
     let _ = ph_signal::mask::set_mask(SignalSet::EMPTY);
 }

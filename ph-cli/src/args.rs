@@ -1,0 +1,194 @@
+//! The arguments, as clap reads them. Help texts are for operators: what it does, when it returns.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A master and its workers: run them, look at them, change them.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 refused, \
+    5 new generation failed, 70 workers could not boot, 78 configuration invalid")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which configuration.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct PlaceArgs {
+    /// The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The section: one application, one master [default: the only one of the file]
+    #[arg(short, long, value_name = "SECTION", global = true)]
+    pub(crate) section: Option<String>,
+    /// Set a key above file and environment; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run in the foreground until told to stop
+    Run,
+    /// Start as `daemonize` says; returns when the workers are ready, or have failed
+    Start,
+    /// Stop gracefully; returns when the master is gone
+    Stop {
+        /// Workers get a second to finish, not graceful_timeout
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Stop if running, then start
+    Restart,
+    /// Read the configuration again and replace the workers, new before old
+    Reload,
+    /// Show the master and its workers
+    Status {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the number of workers: N exactly, +N more, -N fewer; returns when they are ready
+    Scale {
+        /// N, +N or -N
+        #[arg(value_name = "N", allow_hyphen_values = true, value_parser = Scale::parse)]
+        by: Scale,
+    },
+    /// List, restart or stop single workers
+    #[command(subcommand)]
+    Worker(WorkerCommand),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Reopen the log, after it was renamed
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Say why the last process of a worker ended
+    Why {
+        /// The worker's id
+        id: u32,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkerCommand {
+    /// List the workers
+    List {
+        /// As a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace workers by fresh ones, new before old
+    #[command(arg_required_else_help = true)]
+    Restart {
+        /// Their ids
+        #[arg(required_unless_present = "all")]
+        ids: Vec<u32>,
+        /// All of them
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+    /// Retire a worker for good: the number of workers goes down by one
+    Stop {
+        /// Its id
+        id: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is valid
+    Check,
+    /// Show every key, its value, and where that comes from
+    Show {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the value of one key alone
+    Get {
+        /// The key
+        key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Have the master and its workers open their log by its name again
+    Reopen,
+}
+
+/// A number of workers: exact, or relative to what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    To(u32),
+    By(i64),
+}
+
+impl Scale {
+    const MOST: u32 = 65_536;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let expected = || format!("expected a number from 1 to {}, or +N or -N", Self::MOST);
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(expected());
+        }
+        let number: i64 = text.parse().map_err(|_| expected())?;
+        if digits.len() < text.len() {
+            return Ok(Self::By(number));
+        }
+        let number = u32::try_from(number).map_err(|_| expected())?;
+        if (1..=Self::MOST).contains(&number) { Ok(Self::To(number)) } else { Err(expected()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn scale_takes_three_forms() {
+        assert_eq!(Scale::parse("4"), Ok(Scale::To(4)));
+        assert_eq!(Scale::parse("+3"), Ok(Scale::By(3)));
+        assert_eq!(Scale::parse("-3"), Ok(Scale::By(-3)));
+        for bad in ["0", "65537", "", "+", "x", "--3", "1.5", "99999999999999999999"] {
+            assert!(Scale::parse(bad).is_err(), "{bad}");
+        }
+        let args = Args::try_parse_from(["ph", "scale", "-2"]).unwrap();
+        assert!(matches!(args.command, Command::Scale { by: Scale::By(-2) }));
+    }
+}

@@ -1,0 +1,15 @@
+//! `completions`: a script for the shell.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::args::Args;
+use crate::exit::Exit;
+use crate::{Host, output};
+
+pub(super) fn print(host: &dyn Host, shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), host.name(), &mut script);
+    output::print(&String::from_utf8_lossy(&script));
+    Exit::Done
+}

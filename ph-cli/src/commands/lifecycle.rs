@@ -1,0 +1,45 @@
+//! `run`, `start`, `stop`, `restart`, `reload`: a master's life from outside.
+
+use ph_config::{LoadRequest, Settings};
+
+use crate::exit::{Exit, Failure, Outcome};
+use crate::master::Master;
+use crate::{Host, place};
+
+/// Settings that a master can be made of.
+fn runnable(request: &LoadRequest) -> Result<Settings, Failure> {
+    let settings = place::settings(request)?;
+    settings.check_runnable()?;
+    Ok(settings)
+}
+
+pub(super) fn run(host: &dyn Host, request: &LoadRequest) -> Outcome {
+    Ok(host.run(runnable(request)?, request))
+}
+
+pub(super) fn start(host: &dyn Host, request: &LoadRequest) -> Outcome {
+    Ok(host.start(runnable(request)?, request))
+}
+
+pub(super) fn stop(request: &LoadRequest, quick: bool) -> Outcome {
+    super::master(request)?.stop(quick)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
+    // What can't be started again is not stopped.
+    let settings = runnable(request)?;
+    match Master::connect(&settings.control_socket) {
+        Ok(master) => master.stop(false)?,
+        Err(Failure { exit: Exit::NotRunning, .. }) => {}
+        Err(failure) => return Err(failure),
+    }
+    Ok(host.start(settings, request))
+}
+
+pub(super) fn reload(request: &LoadRequest) -> Outcome {
+    // A file that can't be read here, where its author waits, is not worth asking the master about.
+    let settings = runnable(request)?;
+    Master::connect(&settings.control_socket)?.call("reload", Vec::new())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,50 @@
+//! One file per command, or per family of commands.
+
+mod completions;
+mod config;
+mod lifecycle;
+mod log;
+mod scale;
+mod status;
+mod why;
+mod worker;
+
+use ph_config::LoadRequest;
+
+use crate::Host;
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::master::Master;
+use crate::place;
+
+pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
+    if let Command::Completions { shell } = args.command {
+        return Ok(completions::print(host, shell));
+    }
+    let request = place::request(&args.place, host.default_config())?;
+    match args.command {
+        Command::Run => lifecycle::run(host, &request),
+        Command::Start => lifecycle::start(host, &request),
+        Command::Stop { quick } => lifecycle::stop(&request, quick),
+        Command::Restart => lifecycle::restart(host, &request),
+        Command::Reload => lifecycle::reload(&request),
+        Command::Status { json } => status::show(&request, json),
+        Command::Scale { by } => scale::scale(&request, by),
+        Command::Worker(command) => worker::dispatch(&request, command),
+        Command::Config(command) => config::dispatch(&request, &command),
+        Command::Log(command) => log::dispatch(&request, &command),
+        Command::Why { id, json } => why::explain(&request, id, json),
+        Command::Completions { .. } => unreachable!("answered above, without a configuration"),
+    }
+}
+
+/// The master that the configuration describes.
+fn master(request: &LoadRequest) -> Result<Master, Failure> {
+    Master::connect(&place::settings(request)?.control_socket)
+}
+
+/// A change that has nothing to show but its verdict.
+fn change(request: &LoadRequest, method: &str, params: Vec<ph_rpc::Value>) -> Outcome {
+    master(request)?.call(method, params)?;
+    Ok(Exit::Done)
+}

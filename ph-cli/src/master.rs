@@ -1,0 +1,102 @@
+//! A running master, through its control socket.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use ph_rpc::client::{ClientError, Connection, Incoming};
+use ph_rpc::{RpcError, Value};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::exit::{Exit, Failure};
+
+/// A master that says nothing for so long counts as failed.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// A connection, and the process at its other end.
+pub(crate) struct Master {
+    connection: Connection<UnixStream>,
+    process: Option<OwnedFd>,
+}
+
+impl Master {
+    /// Connects to the master that listens at `socket`; nobody there is exit code 3.
+    pub(crate) fn connect(socket: &Path) -> Result<Self, Failure> {
+        let stream = ph_rpc::unix::connect(socket).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                let reason = format!("not running (nobody listens on {})", socket.display());
+                Failure::new(Exit::NotRunning, reason)
+            }
+            _ => Failure::new(Exit::Failed, format!("cannot reach {}: {error}", socket.display())),
+        })?;
+        // The kernel says who listens there; its descriptor tells the end of exactly that process.
+        let process = rustix::net::sockopt::socket_peercred(&stream)
+            .and_then(|peer| pidfd_open(peer.pid, PidfdFlags::empty()))
+            .ok();
+        let timeouts = stream
+            .set_read_timeout(Some(SILENCE))
+            .and_then(|()| stream.set_write_timeout(Some(SILENCE)));
+        timeouts.map_err(|error| broken(&error))?;
+        Ok(Self { connection: Connection::new(stream), process })
+    }
+
+    /// Asks, and waits for the answer as long as the master lives and listens.
+    ///
+    /// A verdict may take its time; whether the master is still there is asked meanwhile, by a second request on
+    /// the same connection. One that is left unanswered too is a master that has failed.
+    pub(crate) fn call(&mut self, method: &str, params: Vec<Value>) -> Result<Value, Failure> {
+        self.try_call(method, params)?.ok_or_else(|| broken(&"it closed the connection"))
+    }
+
+    /// The same; `None` when the master ended without an answer.
+    fn try_call(&mut self, method: &str, params: Vec<Value>) -> Result<Option<Value>, Failure> {
+        let asked = self.connection.request(method, params).map_err(|error| broken(&error))?;
+        let mut probed = false;
+        loop {
+            match self.connection.receive() {
+                Ok(Incoming::Response { msgid, result }) => {
+                    probed = false;
+                    if msgid == asked {
+                        return result.map(Some).map_err(|error: RpcError| error.into());
+                    }
+                }
+                Ok(Incoming::Notification { .. }) => probed = false,
+                Err(ClientError::Silent) if !probed => {
+                    probed = true;
+                    let sent = self.connection.request("status", Vec::new());
+                    sent.map_err(|error| broken(&error))?;
+                }
+                Err(ClientError::Silent) => {
+                    let seconds = SILENCE.as_secs();
+                    let reason = format!("the master has been silent for {seconds} seconds");
+                    return Err(Failure::new(Exit::Failed, reason));
+                }
+                Err(ClientError::Closed) => return Ok(None),
+                Err(error) => return Err(broken(&error)),
+            }
+        }
+    }
+
+    /// Stops the master and waits until its process is gone.
+    pub(crate) fn stop(mut self, quick: bool) -> Result<(), Failure> {
+        // A master that ends without a word has ended all the same.
+        self.try_call("stop", vec![quick.into()])?;
+        let Some(process) = &self.process else { return Ok(()) };
+        let limit = Timespec { tv_sec: SILENCE.as_secs() as i64, tv_nsec: 0 };
+        let mut events = [PollFd::new(process, PollFlags::IN)];
+        match poll(&mut events, Some(&limit)) {
+            Ok(1..) => Ok(()),
+            Ok(0) => {
+                Err(Failure::new(Exit::Failed, "the master said that it ends, but is still there"))
+            }
+            Err(errno) => Err(broken(&errno)),
+        }
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("the connection to the master failed: {error}"))
+}

@@ -1,0 +1,37 @@
+//! What commands print: text in one piece, tables, JSON; colour only on a terminal.
+
+pub(crate) mod json;
+mod table;
+pub(crate) mod value;
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+pub(crate) use table::Table;
+
+/// Prints text. A reader that has gone (`ph status | head -1`) is no error.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
+fn paint(code: &str, text: &str) -> String {
+    if colours() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+pub(crate) fn bold(text: &str) -> String {
+    paint("1", text)
+}
+
+/// A state, in the colour of its meaning.
+pub(crate) fn state(word: &str) -> String {
+    match word {
+        "running" | "ready" => paint("32", word),
+        "starting" | "booting" | "reloading" | "draining" | "stopping" => paint("33", word),
+        "degraded" | "backoff" | "killed" => paint("31", word),
+        _ => word.to_owned(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Panics of application code: caught, described, logged.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+
+thread_local! {
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Makes panics of this process remember their place instead of printing it: the log tells them.
+///
+/// A panic in a thread that the application started ends that thread alone, and is logged where it happens.
+/// `RUST_BACKTRACE` still prints what it always printed.
+pub(crate) fn remember_places() {
+    let usual = take_hook();
+    let worker = std::thread::current().id();
+    set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        if std::thread::current().id() == worker {
+            PLACE.with_borrow_mut(|remembered| *remembered = place);
+        } else {
+            let place = place.unwrap_or_default();
+            tracing::error!("a thread panicked at {place}: {}", words(panic.payload()));
+        }
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            usual(panic);
+        }
+    }));
+}
+
+/// Runs application code. A panic comes back as one sentence.
+pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
+    // Whatever the panic left half-changed is never looked at again: the worker ends.
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
+        let place = PLACE.with_borrow_mut(Option::take);
+        let place = place.map_or(String::new(), |place| format!(" at {place}"));
+        format!("panicked{place}: {}", words(&*panic))
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text
+    } else {
+        "with a value that is no text"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catch;
+
+    #[test]
+    fn a_panic_becomes_a_sentence() {
+        assert_eq!(catch(|| 7), Ok(7));
+        let number = 3;
+        let said = catch(|| panic!("no {number} left")).unwrap_err();
+        assert!(said.ends_with(": no 3 left"), "{said}");
+        let said = catch(|| std::panic::panic_any(3)).unwrap_err();
+        assert!(said.contains("no text"), "{said}");
+    }
+}

@@ -1,0 +1,160 @@
+//! The builder that turns an implementation of a worker trait into a program.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ph_cli::{Exit, Host, LoadRequest, Settings};
+use ph_core::master::{self, Hooks, Launch, Seat, StartError};
+use ph_core::sys::daemon::{self, Launcher, Side};
+use ph_worker::{Context, Error, JobWorker, run_job};
+
+/// A worker's whole life in the forked child; returns its exit code.
+type WorkerMain = Box<dyn Fn(Seat) -> u8>;
+
+/// An application: a worker, a name, and the command line of `ph` under that name.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use processhandler::{App, Context, Error, JobWorker, tracing};
+///
+/// struct Greeter;
+///
+/// impl JobWorker for Greeter {
+///     fn handle_request(&mut self, cx: &Context) -> Result<(), Error> {
+///         tracing::info!("hello from worker {}", cx.id());
+///         cx.sleep(Duration::from_secs(1)); // returns early when asked to stop
+///         Ok(())
+///     }
+/// }
+///
+/// fn main() -> std::process::ExitCode {
+///     App::new("greeter").job(|_cx| Ok(Greeter)).main()
+/// }
+/// ```
+pub struct App {
+    name: String,
+    default_config: Option<PathBuf>,
+    worker: Option<WorkerMain>,
+    hooks: Box<dyn Hooks>,
+}
+
+/// An application without hooks of its own.
+struct NoHooks;
+
+impl Hooks for NoHooks {}
+
+impl App {
+    /// An application of this name: that of its command in help texts and messages.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), default_config: None, worker: None, hooks: Box::new(NoHooks) }
+    }
+
+    /// The configuration to use when none is named and there is none at the usual places; relative to the
+    /// working directory.
+    #[must_use]
+    pub fn default_config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.default_config = Some(path.into());
+        self
+    }
+
+    /// Workers that take jobs. `construct` runs in each worker's process.
+    #[must_use]
+    pub fn job<W: JobWorker>(
+        mut self,
+        construct: impl Fn(&Context) -> Result<W, Error> + 'static,
+    ) -> Self {
+        self.worker = Some(Box::new(move |seat| run_job(seat, &construct)));
+        self
+    }
+
+    /// Code to run in the master at certain moments.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.hooks = Box::new(hooks);
+        self
+    }
+
+    /// Runs the command that the program's arguments ask for. Call it first in `main`, before any thread starts.
+    pub fn main(self) -> ExitCode {
+        self.run_command(std::env::args_os()).into()
+    }
+
+    /// The same for other arguments, the program's name first.
+    pub fn run_command(&self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+        ph_cli::main(self, arguments)
+    }
+
+    fn serve(
+        &self,
+        settings: Settings,
+        request: &LoadRequest,
+        launcher: Option<Launcher>,
+    ) -> Result<(), StartError> {
+        let Some(worker) = &self.worker else {
+            let reason = "this program has no worker of its own, and this version of ph \
+                          does not run other programs yet: build an application on the crate";
+            return Err(StartError::Config(reason.to_owned()));
+        };
+        let reread = || {
+            let settings = Settings::load(request)?;
+            settings.check_runnable()?;
+            Ok(settings)
+        };
+        let hooks = &*self.hooks;
+        master::run(Launch { settings, reread: &reread, worker, hooks, launcher })
+    }
+
+    /// In the background; the calling process waits for the daemon's word.
+    fn daemonize(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        match daemon::daemonize() {
+            Ok(Side::Launcher(launched)) => {
+                let (code, reason) = launched.wait();
+                self.complain(&reason);
+                Exit::of(code)
+            }
+            Ok(Side::Daemon(launcher)) => {
+                let result = self.serve(settings, request, Some(launcher));
+                result.map_or_else(|error| Exit::of(error.exit_code()), |()| Exit::Done)
+            }
+            Err(error) => {
+                self.complain(&error.to_string());
+                Exit::Failed
+            }
+        }
+    }
+
+    fn complain(&self, reason: &str) {
+        for line in reason.lines() {
+            eprintln!("{}: {line}", self.name);
+        }
+    }
+}
+
+impl Host for App {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn default_config(&self) -> Option<&Path> {
+        self.default_config.as_deref()
+    }
+
+    fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        match self.serve(settings, request, None) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                self.complain(&error.to_string());
+                Exit::of(error.exit_code())
+            }
+        }
+    }
+
+    fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        if settings.daemonize {
+            self.daemonize(settings, request)
+        } else {
+            self.run(settings, request)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! An application that misbehaves on request: the suite writes its configuration and looks at it from outside.
+//!
+//! Keys, all optional, all `app.*`:
+//!
+//! | key | meaning |
+//! | --- | --- |
+//! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't) |
+//! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
+//! | `flag` | … and only while this file exists |
+//! | `tick_ms` | pause between jobs; default 20 |
+//! | `job_ms` | `sleep`: how long one job takes; default an hour |
+//! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop` |
+//! | `ready_fifo` | write the same line here when ready |
+//! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
+//! | `uid` | become this user in `setup` |
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use processhandler::{App, Context, Error, JobWorker, tracing};
+
+struct Fixture {
+    job: String,
+    pause: Duration,
+}
+
+/// Whether the configured misbehaviour concerns this worker, now.
+fn concerned(cx: &Context) -> Result<bool, Error> {
+    let slot = cx.app_or("slot", cx.id())? == cx.id();
+    let flag = cx.app("flag").is_none_or(|path| Path::new(path).exists());
+    Ok(slot && flag)
+}
+
+/// A line for whoever watches; one write, so that lines of many workers don't mix.
+fn note(cx: &Context, key: &str, what: &str, pid: u32) -> Result<(), Error> {
+    let Some(path) = cx.app(key) else { return Ok(()) };
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
+    let nanos = time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64;
+    let line = format!("{what} {pid} {} {} {nanos}\n", cx.id(), cx.generation());
+    File::options().create(true).append(true).open(path)?.write_all(line.as_bytes())?;
+    Ok(())
+}
+
+fn journal(cx: &Context, what: &str) -> Result<(), Error> {
+    note(cx, "journal", what, std::process::id())
+}
+
+impl Fixture {
+    fn new(cx: &Context) -> Result<Self, Error> {
+        journal(cx, "new")?;
+        let boot = if concerned(cx)? { cx.app("boot").unwrap_or("ok") } else { "ok" };
+        match boot {
+            "ok" => {}
+            "fail" => return Err("the fixture was told to fail".into()),
+            "panic" => panic!("the fixture was told to panic"),
+            "hang" => loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            },
+            "exit" => std::process::exit(9),
+            millis => std::thread::sleep(Duration::from_millis(millis.parse()?)),
+        }
+        let pause = Duration::from_millis(cx.app_or("tick_ms", 20)?);
+        Ok(Self { job: cx.app("job").unwrap_or("tick").to_owned(), pause })
+    }
+}
+
+impl JobWorker for Fixture {
+    fn setup(&mut self, cx: &Context) -> Result<(), Error> {
+        let null = || (Stdio::null(), Stdio::null(), Stdio::null());
+        let program = match cx.app("child") {
+            None => None,
+            Some("group") => Some(vec!["sleep", "1000"]),
+            // exec'd by setsid in place, since a child that leads no group needs no fork for that
+            Some("aside") => Some(vec!["setsid", "sleep", "1000"]),
+            Some(other) => return Err(format!("app.child = {other}: group or aside").into()),
+        };
+        if let Some(words) = program {
+            let (input, output, errors) = null();
+            let mut command = Command::new(words[0]);
+            let child =
+                command.args(&words[1..]).stdin(input).stdout(output).stderr(errors).spawn()?;
+            note(cx, "journal", "child", child.id())?;
+        }
+        if let Some(uid) = cx.app("uid") {
+            nix::unistd::setuid(nix::unistd::Uid::from_raw(uid.parse()?))?;
+        }
+        Ok(())
+    }
+
+    fn init_process(&mut self, cx: &Context) -> Result<(), Error> {
+        note(cx, "ready_fifo", "ready", std::process::id())?;
+        journal(cx, "ready")
+    }
+
+    fn handle_request(&mut self, cx: &Context) -> Result<(), Error> {
+        if !concerned(cx)? {
+            journal(cx, "job")?;
+            cx.sleep(self.pause);
+            return Ok(());
+        }
+        misbehave(&self.job, self.pause, cx)
+    }
+
+    fn stop(&mut self, cx: &Context) {
+        if let Err(error) = journal(cx, "stop") {
+            tracing::error!(%error, "no journal");
+        }
+    }
+}
+
+fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
+    if job != "idle" {
+        journal(cx, "job")?;
+    }
+    match job {
+        "tick" => {
+            cx.sleep(pause);
+        }
+        "idle" => {
+            cx.sleep(Duration::MAX);
+        }
+        "busy" => loop {
+            std::hint::spin_loop();
+        },
+        "sleep" => std::thread::sleep(Duration::from_millis(cx.app_or("job_ms", 3_600_000)?)),
+        "error" => return Err("the fixture was told to fail a job".into()),
+        "panic" => panic!("the fixture was told to panic in a job"),
+        "abort" => std::process::abort(),
+        "overflow" => {
+            let depth = recurse(1);
+            tracing::info!(depth, "never said");
+        }
+        "exit" => std::process::exit(3),
+        "segv" => nix::sys::signal::raise(nix::sys::signal::Signal::SIGSEGV)?,
+        "daemon" => {
+            let script = "trap '' TERM; echo \"child $$ 0 0 0\" >> \"$0\"; sleep 1000";
+            let journal = cx.app("journal").ok_or("app.journal is needed")?;
+            let mut command = Command::new("setsid");
+            command.args(["--fork", "sh", "-c", script, journal]);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn()?.wait()?;
+            std::process::exit(0)
+        }
+        "descriptors" => {
+            let mut files = Vec::new();
+            while let Ok(file) = File::open("/dev/null") {
+                files.push(file);
+            }
+            cx.sleep(pause);
+        }
+        other => return Err(format!("app.job = {other} is not known").into()),
+    }
+    Ok(())
+}
+
+/// Ends by a stack overflow; the argument keeps the compiler from making a loop of it.
+#[expect(unconditional_recursion, reason = "to overflow the stack is the point")]
+fn recurse(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    frame[0] + recurse(depth + 1)
+}
+
+fn main() -> ExitCode {
+    App::new("ph-fixture").job(Fixture::new).main()
+}

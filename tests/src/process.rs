@@ -1,0 +1,78 @@
+//! A process, as anyone may look at it.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A process by pid and start time, so that a reused pid is not taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Process {
+    pid: i32,
+    started: u64,
+}
+
+impl Process {
+    /// The process that has this pid now.
+    pub fn find(pid: i32) -> Option<Self> {
+        let started = stat(pid)?.1;
+        Some(Self { pid, started })
+    }
+
+    /// Its pid.
+    pub fn pid(self) -> i32 {
+        self.pid
+    }
+
+    /// Whether it still runs; a zombie does not.
+    pub fn is_alive(self) -> bool {
+        stat(self.pid).is_some_and(|(state, started)| started == self.started && state != 'Z')
+    }
+
+    /// Whether it is dead and not reaped.
+    pub fn is_zombie(self) -> bool {
+        stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'Z')
+    }
+
+    /// Sends a signal, if it is still there.
+    pub fn signal(self, signal: Signal) {
+        if self.is_alive() {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+        }
+    }
+
+    /// What `ps` shows.
+    pub fn title(self) -> String {
+        let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ")
+    }
+
+    /// Its name, 15 bytes at most.
+    pub fn comm(self) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/comm", self.pid)).unwrap_or_default();
+        text.trim_end().to_owned()
+    }
+
+    /// A line of `/proc/PID/status`, as a number.
+    pub fn status(self, field: &str) -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    }
+
+    /// Its living children.
+    pub fn children(self) -> Vec<Process> {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.split_ascii_whitespace().filter_map(|pid| Self::find(pid.parse().ok()?)).collect()
+    }
+}
+
+/// State and start time of `/proc/PID/stat`.
+fn stat(pid: i32) -> Option<(char, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
