@@ -1,0 +1,193 @@
+//! The table at the end: a row per claim, with both figures, so that a reader can disagree with the verdict.
+
+use std::thread::available_parallelism;
+
+/// What both sides measured. Not a number where a side has no such thing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Figures {
+    pub(super) ours: Option<f64>,
+    pub(super) bare: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit {
+    Seconds,
+    Bytes,
+    Count,
+    Times,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// Ours over theirs.
+    Ratio(f64),
+    /// Ours alone.
+    AtMost(f64),
+    None,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    what: String,
+    unit: Unit,
+    figures: Figures,
+    target: Target,
+}
+
+impl Row {
+    /// A claim of the kind "at most so many times what it costs in C".
+    pub(super) fn ratio(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
+        Self { what, unit, figures, target: Target::Ratio(target) }
+    }
+
+    /// A claim that stands for itself.
+    pub(super) fn at_most(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
+        Self { what, unit, figures, target: Target::AtMost(target) }
+    }
+
+    /// Figures that claim nothing.
+    pub(super) fn plain(what: String, unit: Unit, figures: Figures) -> Self {
+        Self { what, unit, figures, target: Target::None }
+    }
+
+    /// A figure that explains the row above it.
+    pub(super) fn note(what: &str, unit: Unit, ours: Option<f64>, bare: f64) -> Self {
+        Self::plain(what.to_owned(), unit, Figures { ours, bare })
+    }
+
+    fn ratio_of_sides(&self) -> Option<f64> {
+        let ratio = self.figures.ours? / self.figures.bare;
+        ratio.is_finite().then_some(ratio)
+    }
+
+    /// None where nothing was claimed, or nothing measured.
+    fn is_met(&self) -> Option<bool> {
+        match self.target {
+            Target::Ratio(most) => self.ratio_of_sides().map(|ratio| ratio <= most),
+            Target::AtMost(most) => self.figures.ours.map(|ours| ours <= most),
+            Target::None => None,
+        }
+    }
+
+    pub(super) fn is_missed(&self) -> bool {
+        self.is_met() == Some(false)
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let ratio = match self.target {
+            Target::None if self.figures.ours.is_none() => None,
+            _ => self.ratio_of_sides(),
+        };
+        let target = match self.target {
+            Target::Ratio(most) => format!("<= {most} x C"),
+            Target::AtMost(most) => format!("<= {}", self.unit.show(most)),
+            Target::None => String::new(),
+        };
+        let verdict = match self.is_met() {
+            Some(true) => "ok",
+            Some(false) => "MISSED",
+            None => "",
+        };
+        [
+            self.what.clone(),
+            self.figures.ours.map_or_else(|| "-".to_owned(), |ours| self.unit.show(ours)),
+            self.unit.show(self.figures.bare),
+            ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+            target,
+            verdict.to_owned(),
+        ]
+    }
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            _ if !value.is_finite() => "-".to_owned(),
+            Unit::Seconds if value < 0.001 => format!("{:.0} us", value * 1e6),
+            Unit::Seconds if value < 1.0 => format!("{:.2} ms", value * 1e3),
+            Unit::Seconds => format!("{value:.2} s"),
+            Unit::Bytes => format!("{:.0} KiB", value / 1024.0),
+            Unit::Count => format!("{value:.0}"),
+            Unit::Times => format!("{value:.2} x"),
+        }
+    }
+}
+
+/// The middle one, or the mean of the middle two. Not a number for none at all.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match (sorted.len() / 2, sorted.len() % 2) {
+        (0, 0) => f64::NAN,
+        (middle, 1) => sorted[middle],
+        (middle, _) => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+/// Prints what was compared with, and the rows in columns.
+pub(super) fn print(compiler: &str, rounds: usize, rows: &[Row]) {
+    let kernel = rustix::system::uname();
+    let cores = available_parallelism().map_or(1, usize::from);
+    println!("\nmedians of {rounds} rounds or more, sides in turn, against a bare fork loop in C");
+    println!("{compiler} -O2, Linux {}, {cores} cores\n", kernel.release().to_string_lossy());
+    print!("{}", layout(rows));
+}
+
+fn layout(rows: &[Row]) -> String {
+    let head = ["", "ours", "C", "ratio", "target", ""].map(str::to_owned);
+    let lines: Vec<[String; 6]> =
+        std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+    });
+    let mut text = String::new();
+    for [what, ours, bare, ratio, target, verdict] in &lines {
+        let [w0, w1, w2, w3, w4, _] = widths;
+        let line = format!(
+            "{what:<w0$}  {ours:>w1$}  {bare:>w2$}  {ratio:>w3$}  {target:<w4$}  {verdict}"
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, Row, Unit, layout, median};
+
+    fn ratio(ours: f64, bare: f64) -> Row {
+        Row::ratio("a".to_owned(), Unit::Seconds, Figures { ours: Some(ours), bare }, 1.5)
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_claim_is_met_missed_or_not_measured() {
+        assert!(!ratio(0.15, 0.1).is_missed());
+        assert!(ratio(0.16, 0.1).is_missed());
+        let unmeasured =
+            Row::at_most("a".to_owned(), Unit::Count, Figures { ours: None, bare: 7.0 }, 0.0);
+        assert_eq!(unmeasured.is_met(), None);
+        let alone =
+            Row::at_most("a".to_owned(), Unit::Count, Figures { ours: Some(1.0), bare: 0.0 }, 0.0);
+        assert!(alone.is_missed());
+    }
+
+    #[test]
+    fn figures_have_their_unit() {
+        let shown = layout(&[ratio(0.0363, 0.000_330)]);
+        let words: Vec<&str> = shown.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(
+            words,
+            ["a", "36.30", "ms", "330", "us", "110.00", "<=", "1.5", "x", "C", "MISSED"]
+        );
+        assert_eq!(Unit::Bytes.show(400.0 * 1024.0), "400 KiB");
+        assert_eq!(Unit::Seconds.show(f64::NAN), "-");
+    }
+}

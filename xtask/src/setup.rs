@@ -1,0 +1,185 @@
+//! `cargo xtask setup`: what the other commands need on this machine. Quick and silent about itself when nothing is
+//! missing, so that `ci` can begin with it every time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::args::Args;
+use crate::error::{Error, Result};
+use crate::step::Step;
+use crate::workspace::{Workspace, cargo};
+
+/// How to see that a package is there, without asking the package manager: what counts is what the tests will find.
+enum Sign {
+    /// Programs, each of them on `PATH`.
+    Programs(&'static [&'static str]),
+    /// A file.
+    File(&'static str),
+    /// A module that this machine's `python3` imports.
+    PythonModule(&'static str),
+}
+
+enum Needed {
+    /// By what runs today: its absence is an error.
+    Now,
+    /// By a suite that is still to come: its absence is mentioned by `--check`.
+    Later,
+}
+
+struct Package {
+    name: &'static str,
+    sign: Sign,
+    needed: Needed,
+    purpose: &'static str,
+}
+
+const PACKAGES: [Package; 10] = [
+    now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
+    now("gcc", Sign::Programs(&["cc"]), "the C side of `bench boot`, preloaded clocks in e2e"),
+    now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
+    now(
+        "python3",
+        Sign::Programs(&["python3"]),
+        "ph-config's differential test against configparser",
+    ),
+    now("procps", Sign::Programs(&["ps"]), "e2e looks at titles as an operator does"),
+    now(
+        "util-linux",
+        Sign::Programs(&["unshare", "setsid", "flock"]),
+        "e2e: a master as PID 1, strangers, held locks",
+    ),
+    later("etcd-server", Sign::Programs(&["etcd"]), "leader election over etcd"),
+    later("neovim", Sign::Programs(&["nvim"]), "a foreign msgpack-RPC client"),
+    later("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
+    later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
+];
+
+const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
+    Package { name, sign, needed: Needed::Now, purpose }
+}
+
+const fn later(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
+    Package { name, sign, needed: Needed::Later, purpose }
+}
+
+/// Rust components, by the cargo command that each brings.
+const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
+
+pub(crate) fn command(mut args: Args) -> Result {
+    let only_check = args.switch("--check");
+    args.end()?;
+    if only_check { check() } else { run(&Workspace::load()?.root) }
+}
+
+/// Installs what is missing where that is ours to do, else says how.
+pub(crate) fn run(root: &Path) -> Result {
+    components()?;
+    let missing = missing_now();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = Step::new("apt-get")
+        .words("install -y --no-install-recommends")
+        .words(&missing.join(" "))
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    if !rustix::process::geteuid().is_root() || !on_path("apt-get") {
+        return Err(cannot_install(&missing));
+    }
+    Step::new("apt-get").words("update").run(root)?;
+    install.run(root)?;
+    match missing_now() {
+        still if still.is_empty() => Ok(()),
+        still => Err(Error::new(format!("installed, and still not found: {}", still.join(", ")))),
+    }
+}
+
+/// Says what is there and what is not, and changes nothing.
+fn check() -> Result {
+    for package in &PACKAGES {
+        let verdict = match (&package.needed, package.sign.is_there()) {
+            (_, true) => "there",
+            (Needed::Now, false) => "MISSING",
+            (Needed::Later, false) => "not yet needed",
+        };
+        println!("{:<16} {verdict:<16} {}", package.name, package.purpose);
+    }
+    components()?;
+    match missing_now() {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(cannot_install(&missing)),
+    }
+}
+
+fn components() -> Result {
+    let runs = |subcommand: &str| {
+        let mut command = Command::new(cargo());
+        command.args([subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let missing: Vec<&str> =
+        COMPONENTS.iter().filter(|(_, cmd)| !runs(cmd)).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "Rust components are missing; run: rustup component add {}",
+        missing.join(" ")
+    )))
+}
+
+fn missing_now() -> Vec<&'static str> {
+    let needed = PACKAGES.iter().filter(|package| matches!(package.needed, Needed::Now));
+    needed.filter(|package| !package.sign.is_there()).map(|package| package.name).collect()
+}
+
+fn cannot_install(missing: &[&str]) -> Error {
+    let names = missing.join(" ");
+    Error::new(format!(
+        "packages are missing; run as root: apt-get update && apt-get install -y --no-install-recommends {names}"
+    ))
+}
+
+impl Sign {
+    fn is_there(&self) -> bool {
+        match self {
+            Sign::Programs(names) => names.iter().all(|name| on_path(name)),
+            Sign::File(path) => Path::new(path).is_file(),
+            Sign::PythonModule(name) => {
+                let mut python = Command::new("python3");
+                python
+                    .args(["-c", &format!("import {name}")])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                python.status().is_ok_and(|status| status.success())
+            }
+        }
+    }
+}
+
+fn on_path(name: &str) -> bool {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&directories).any(|directory| is_executable(&directory.join(name)))
+}
+
+fn is_executable(path: &PathBuf) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sign, cannot_install};
+
+    #[test]
+    fn a_program_is_there_when_it_can_be_run() {
+        assert!(Sign::Programs(&["sh", "env"]).is_there());
+        assert!(!Sign::Programs(&["sh", "no-such-program"]).is_there());
+        assert!(Sign::File("/proc/self/stat").is_there());
+        assert!(!Sign::File("/proc/self").is_there());
+    }
+
+    #[test]
+    fn the_sentence_is_a_command() {
+        let says = cannot_install(&["gcc", "git"]).to_string();
+        assert!(says.ends_with("apt-get install -y --no-install-recommends gcc git"), "{says}");
+    }
+}
