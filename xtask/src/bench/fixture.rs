@@ -76,7 +76,7 @@ impl Fixture {
         let base = base.display();
         let mut text = format!(
             "[bench]\nnumber_workers = {workers}\ndaemonize = true\npidfile = {base}.pid\nlog_file = {base}.log\n\
-             control_socket = {base}.sock\ngraceful_timeout = 3\napp.behaviour = idle\n"
+             control_socket = {base}.sock\ngraceful_timeout = 3\napp.job = idle\n"
         );
         if let Some(stamps) = stamps {
             let _ = writeln!(text, "app.ready_fifo = {}", stamps.path().display());
