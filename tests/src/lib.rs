@@ -3,10 +3,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod background;
+pub mod control;
+pub mod entry;
+pub mod inspect;
 pub mod process;
 pub mod sandbox;
+pub mod traces;
+pub mod users;
 pub mod wait;
 
 pub use process::Process;
 pub use sandbox::{Output, Sandbox};
+pub use traces::finish;
 pub use wait::{until, until_some};
