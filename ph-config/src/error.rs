@@ -4,14 +4,25 @@ use std::fmt;
 
 use crate::{origin::Origin, text};
 
-/// Everything that is wrong with a configuration, one line each.
+/// Everything that is wrong with a configuration, one line each; a hundred lines at most.
 ///
 /// Each line is a sentence that names its place and says what to do:
 /// `conf/app.ini:12: number_workers = -1: expected a whole number from 1 to 65536, or auto`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
+#[error("{}", listed(.problems))]
 pub struct ConfigError {
     problems: Vec<Problem>,
+}
+
+/// How many lines a message has at most: more help nobody.
+const MAX_LINES: usize = 100;
+
+fn listed(problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(MAX_LINES).map(Problem::to_string).collect();
+    if let Some(more @ 1..) = problems.len().checked_sub(MAX_LINES) {
+        lines.push(format!("and {more} more like these"));
+    }
+    lines.join("\n")
 }
 
 /// One thing that is wrong.

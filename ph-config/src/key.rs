@@ -146,6 +146,10 @@ pub fn is_app(name: &str) -> bool {
     name.strip_prefix("app.").is_some_and(|rest| !rest.is_empty())
 }
 
+/// How many mistakes of one file get a suggestion. In a file that is wrong from end to end, comparing
+/// every name with every other would keep a master busy for minutes.
+pub(crate) const MAX_HINTS: usize = 20;
+
 /// The name or alias nearest to a mistyped one, if any is near.
 pub fn nearest_key(name: &str) -> Option<&'static str> {
     nearest(name, KEYS.iter().flat_map(Key::names))

@@ -24,7 +24,7 @@ use crate::{
     file,
     ini::Ini,
     interpolate::Interpolator,
-    key::{self, DefaultValue, KEYS, Key},
+    key::{self, DefaultValue, KEYS, Key, MAX_HINTS},
     origin::Origin,
     settings::Settings,
     value::is_none,
@@ -161,7 +161,7 @@ impl Layers {
                 false => interpolator.resolve(&value.text),
             };
             if let Err(error) = &text {
-                let message = scope.explain(error);
+                let message = scope.explain(error, self.problems.len() < MAX_HINTS);
                 self.problems.push(Problem::of_value(
                     &value.name,
                     &value.text,

@@ -44,6 +44,7 @@ const BY_HAND: &[&str] = &[
 #[test]
 fn the_same_files_mean_the_same() {
     let mut files: Vec<String> = BY_HAND.iter().map(|text| (*text).to_owned()).collect();
+    files.extend((7..14).map(chain));
     let mut dice = Dice(0x5eed_0f1a_c0de);
     files.extend((0..FILES).map(|_| dice.file()));
 
@@ -79,6 +80,12 @@ fn the_same_files_mean_the_same() {
         assert!(seen >= FILES / 100, "{kind}: only {seen} of {FILES} files; {tally:?}");
     }
     println!("{} files, {tally:?}", files.len());
+}
+
+/// Keys that refer to the next one each, around the depth that is allowed.
+fn chain(length: usize) -> String {
+    let links = (0..length).map(|n| format!("k{n} = %(k{})s\n", n + 1));
+    format!("[a]\n{}k{length} = end\n", links.collect::<String>())
 }
 
 fn count(answer: &Value, tally: &mut BTreeMap<String, usize>) {

@@ -41,13 +41,13 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The error, with the name that may have been meant.
-    pub(super) fn explain(&self, error: &InterpolationError) -> String {
+    /// The error; if it helps, with the name that may have been meant.
+    pub(super) fn explain(&self, error: &InterpolationError, helpful: bool) -> String {
         let InterpolationError::Missing(name) = error else { return error.to_string() };
         let with_text = KEYS.iter().map(|key| key.name).filter(|name| self.find(name).is_some());
         let candidates = self.entries.keys().copied().chain(with_text);
         let shown = InterpolationError::Missing(excerpt(name));
-        match key::nearest(name, candidates) {
+        match helpful.then(|| key::nearest(name, candidates)).flatten() {
             Some(near) => format!("{shown}; did you mean %({})s?", excerpt(near)),
             None => format!("{shown}; set it, or write %% for a percent sign"),
         }

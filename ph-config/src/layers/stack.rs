@@ -8,7 +8,7 @@ use crate::{
     error::{Home, Problem},
     ini::Ini,
     interpolate::references,
-    key::{self, KEYS, Key},
+    key::{self, KEYS, Key, MAX_HINTS},
     origin::Origin,
     text::excerpt,
 };
@@ -109,7 +109,8 @@ impl Stack {
         if key::find(name).is_some() || key::is_app(name) || helper {
             return Some(given);
         }
-        let hint = match key::nearest_key(name) {
+        let helpful = self.problems.len() < MAX_HINTS;
+        let hint = match helpful.then(|| key::nearest_key(name)).flatten() {
             Some(near) => format!("did you mean {near}?"),
             None => format!("a key of the application itself is written app.{}", excerpt(name)),
         };

@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ph_config::{LoadRequest, Origin, Scaling, Settings};
@@ -147,6 +147,22 @@ fn files_that_are_none_get_a_sentence() {
     // Root may read everything.
     if fs::read(&secret).is_err() {
         assert!(told(&secret).contains("may not be read by this user"));
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_from_end_to_end_is_told_soon() {
+    let keys = |line: &dyn Fn(usize) -> String| (0..20_000).map(line).collect::<String>();
+    for text in [
+        keys(&|n| format!("number_k{n} = v\n")),
+        keys(&|n| format!("app.key{n} = %(number_{n})s\n")),
+        keys(&|_| "nonsense\n".to_owned()),
+    ] {
+        let started = Instant::now();
+        let told = told(&text);
+        assert_eq!(told.lines().count(), 101);
+        assert!(told.ends_with("and 19900 more like these"), "{told}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }
 
