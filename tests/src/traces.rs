@@ -103,9 +103,9 @@ impl Process {
         fs::read_link(format!("/proc/{}/fd/{number}", self.pid())).ok()
     }
 
-    /// Where all its descriptors lead.
-    pub fn descriptors(self) -> Vec<PathBuf> {
+    /// Whether it has this file open.
+    pub fn holds(self, file: &Path) -> bool {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten();
-        entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
+        entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|at| at == file))
     }
 }

@@ -70,7 +70,7 @@ fn s01_a_daemon_keeps_no_descriptor_of_its_launcher() {
                 "{title}"
             );
         }
-        assert!(!process.descriptors().contains(&held), "{title} holds the launcher's file");
+        assert!(!process.holds(&held), "{title} holds the launcher's file");
     }
 }
 
