@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use crate::error::{Context, Error, Result};
 
-/// What is left of the command line. A command takes what it knows and then calls [`Args::end`], so that a misspelt
-/// option is an error and not a surprise.
+/// What is left of the command line. A command takes what it knows and then calls [`Args::end`], so
+/// that a misspelt option is an error and not a surprise.
 #[derive(Debug)]
 pub(crate) struct Args(Vec<String>);
 
@@ -42,10 +42,7 @@ impl Args {
 
     /// Takes the next word that is not an option.
     pub(crate) fn word(&mut self) -> Option<String> {
-        let at = self
-            .0
-            .iter()
-            .position(|word| !word.starts_with('-') || word == "-h" || word == "--help")?;
+        let at = self.0.iter().position(|word| !word.starts_with('-'))?;
         Some(self.0.remove(at))
     }
 
@@ -53,9 +50,9 @@ impl Args {
     pub(crate) fn end(&self) -> Result {
         match self.0.first() {
             None => Ok(()),
-            Some(word) => {
-                Err(Error::new(format!("{word:?} is not understood here; see `cargo xtask help`")))
-            }
+            Some(word) => Err(Error::new(format!(
+                "{word:?} is not understood here; see `cargo xtask --help`"
+            ))),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: what the project claims about speed, measured anew on the machine at hand.
 //!
-//! A claim is a ratio: ours against the least that could do the same, both built and run in the same minutes, turn by
-//! turn. A figure without its rival says more about the machine than about the program.
+//! A claim is a ratio: ours against the least that could do the same, both built and run in the
+//! same minutes, turn by turn. A figure without its rival says more about the machine than about
+//! the program.
 
 mod death;
 mod fixture;

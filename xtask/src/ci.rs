@@ -6,7 +6,8 @@ use crate::step::{Step, timed};
 use crate::workspace::Workspace;
 use crate::{e2e, setup, tidy};
 
-/// A step's name, and what it does. A command is built anew each time, since the environment belongs to it.
+/// A step's name, and what it does. A command is built anew each time, since the environment
+/// belongs to it.
 type Named = (&'static str, fn(&Workspace) -> Result);
 
 const STEPS: [Named; 7] = [
@@ -22,7 +23,8 @@ const STEPS: [Named; 7] = [
             .env("RUSTDOCFLAGS", "-D warnings")
             .run(&workspace.root)
     }),
-    // The black-box suite is the next step: it needs programs built first, and leaves nothing behind.
+    // The black-box suite is the next step: it needs programs built first, and leaves nothing
+    // behind.
     ("test", |workspace| Step::cargo("test --workspace --exclude ph-tests").run(&workspace.root)),
     ("e2e", |workspace| e2e::run(workspace, &e2e::Plan::default())),
 ];

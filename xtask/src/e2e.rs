@@ -1,5 +1,5 @@
-//! `cargo xtask e2e`: the black-box suite, as often as wished, and a look round after each time: a suite about
-//! processes that end has failed when one did not.
+//! `cargo xtask e2e`: the black-box suite, as often as wished, and a look round after each time: a
+//! suite about processes that end has failed when one did not.
 
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ pub(crate) fn command(mut args: Args) -> Result {
 }
 
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result {
-    // One selection of packages, so that cargo settles on one set of features for both and builds nothing twice.
+    // One selection of packages, so that cargo settles on one set of features for both and builds
+    // nothing twice.
     Step::cargo("build --package processhandler --package ph-tests --bins --examples")
         .run(&workspace.root)?;
     interrupt::watch()?;

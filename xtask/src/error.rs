@@ -1,4 +1,5 @@
-//! An error here is a sentence for the person at the terminal: what went wrong, and what to do about it.
+//! An error here is a sentence for the person at the terminal: what went wrong, and what to do
+//! about it.
 
 use std::fmt::{self, Display};
 

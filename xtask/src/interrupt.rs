@@ -1,5 +1,5 @@
-//! An interrupt from the keyboard must not leave daemons behind, so the commands that start some ask here while they
-//! wait, return an error, and let their guards clean up.
+//! An interrupt from the keyboard must not leave daemons behind, so the commands that start some
+//! ask here while they wait, return an error, and let their guards clean up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::process::{self, Process};
 
-/// A variable that every process of a round inherits. It names those who run a program from elsewhere (`sleep`, a
-/// Python worker); those who clear their environment, or write a title over it, are known by their program.
+/// A variable that every process of a round inherits. It names those who run a program from
+/// elsewhere (`sleep`, a Python worker); those who clear their environment, or write a title over
+/// it, are known by their program.
 pub(crate) const MARK: &str = "XTASK_E2E_ROUND";
 
 /// What was running before the round began: somebody else's, and none of the round's business.
@@ -30,8 +31,8 @@ impl Before {
         }
     }
 
-    /// Fails with the name of everyone who is still there at the end of `patience`. Some may be on their way out: a
-    /// guard learns of its master's death from the kernel, not before it.
+    /// Fails with the name of everyone who is still there at the end of `patience`. Some may be on
+    /// their way out: a guard learns of its master's death from the kernel, not before it.
     pub(crate) fn compare(&self, patience: Duration) -> Result {
         let deadline = Instant::now() + patience;
         loop {

@@ -1,8 +1,9 @@
 //! The chores of this repository: `cargo xtask COMMAND`.
 //!
-//! Continuous integration runs nothing that a person cannot run by hand, and nothing in the product depends on what
-//! is here. One file per command; what they share is small and beside them: how a command is run ([`step`]), where
-//! things are ([`workspace`]), how an error reads ([`error`]), and how arguments are taken ([`args`]).
+//! Continuous integration runs nothing that a person cannot run by hand, and nothing in the product
+//! depends on what is here. One file per command; what they share is small and beside them: how a
+//! command is run ([`step`]), where things are ([`workspace`]), how an error reads ([`error`]), and
+//! how arguments are taken ([`args`]).
 
 #![forbid(unsafe_code)]
 
@@ -37,16 +38,16 @@ cargo xtask COMMAND
 
 fn main() -> ExitCode {
     let mut args = Args::new(std::env::args().skip(1));
+    if args.switch("--help") || args.switch("-h") {
+        print!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let result = match args.word().as_deref() {
         Some("setup") => setup::command(args),
         Some("ci") => ci::command(args),
         Some("tidy") => tidy::command(&args),
         Some("e2e") => e2e::command(args),
         Some("bench") => bench::command(args),
-        Some("help" | "-h" | "--help") => {
-            print!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

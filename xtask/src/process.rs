@@ -8,7 +8,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::error::{Context, Result};
 
-/// One process at the moment of looking; by the next it may be gone, so every question may go unanswered.
+/// One process at the moment of looking; by the next it may be gone, so every question may go
+/// unanswered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Process(pub(crate) u32);
 
@@ -23,7 +24,8 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// Its program, also where that was deleted or built anew since. None for a zombie or a kernel thread.
+    /// Its program, also where that was deleted or built anew since. None for a zombie or a kernel
+    /// thread.
     pub(crate) fn program(self) -> Option<PathBuf> {
         let link = std::fs::read_link(self.path("exe")).ok()?;
         match link.to_str().and_then(|path| path.strip_suffix(" (deleted)")) {
@@ -56,7 +58,8 @@ impl Process {
         self.stat(0).is_some_and(|state| state == "S")
     }
 
-    /// A field of `stat`, counted from the one after the name, which may hold blanks and parentheses itself.
+    /// A field of `stat`, counted from the one after the name, which may hold blanks and
+    /// parentheses itself.
     fn stat(self, field: usize) -> Option<String> {
         let stat = std::fs::read_to_string(self.path("stat")).ok()?;
         let (_, after) = stat.rsplit_once(')')?;

@@ -1,5 +1,5 @@
-//! `cargo xtask setup`: what the other commands need on this machine. Quick and silent about itself when nothing is
-//! missing, so that `ci` can begin with it every time.
+//! `cargo xtask setup`: what the other commands need on this machine. Quick and silent about itself
+//! when nothing is missing, so that `ci` can begin with it every time.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::step::Step;
 use crate::workspace::{Workspace, cargo};
 
-/// How to see that a package is there, without asking the package manager: what counts is what the tests will find.
+/// How to see that a package is there, without asking the package manager: what counts is what the
+/// tests will find.
 enum Sign {
     /// Programs, each of them on `PATH`.
     Programs(&'static [&'static str]),

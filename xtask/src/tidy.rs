@@ -1,7 +1,8 @@
 //! `cargo xtask tidy`: the rules of this repository that neither the compiler nor clippy can know.
 //!
-//! Every rule is a pure function from text to findings, in a file of its own with a good and a bad sample; this file
-//! collects the text. A finding reads `path:line: sentence`, so that an editor can jump to it.
+//! Every rule is a pure function from text to findings, in a file of its own with a good and a bad
+//! sample; this file collects the text. A finding reads `path:line: sentence`, so that an editor
+//! can jump to it.
 
 mod bytes;
 mod crates;
@@ -86,8 +87,8 @@ fn check_text(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<Finding> 
     findings
 }
 
-/// A link may point to a file of the repository or to a directory that holds one; what lies only on this disk is
-/// not there for the reader.
+/// A link may point to a file of the repository or to a directory that holds one; what lies only on
+/// this disk is not there for the reader.
 fn exists(files: &BTreeSet<String>, target: &str) -> bool {
     let inside = format!("{}/", target.trim_end_matches('/'));
     target.is_empty()
@@ -95,7 +96,8 @@ fn exists(files: &BTreeSet<String>, target: &str) -> bool {
         || files.iter().any(|file| file.starts_with(&inside))
 }
 
-/// Tracked files, and those not ignored that would be added: a rule is cheapest to keep before the commit.
+/// Tracked files, and those not ignored that would be added: a rule is cheapest to keep before the
+/// commit.
 fn files(root: &Path) -> Result<BTreeSet<String>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

@@ -1,4 +1,5 @@
-//! Where things are: the repository's root, the target directory and the crates, as cargo tells them.
+//! Where things are: the repository's root, the target directory and the crates, as cargo tells
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -11,8 +11,9 @@ use crate::error::Result;
 const WORKERS: usize = 16;
 const TARGET: f64 = 1.6;
 
-/// Both are killed from outside and both successors write the moment at which they are ready, so what is measured is
-/// the same: the kernel's notice, the master's decision, a fork, and what a worker does before it is ready.
+/// Both are killed from outside and both successors write the moment at which they are ready, so
+/// what is measured is the same: the kernel's notice, the master's decision, a fork, and what a
+/// worker does before it is ready.
 pub(super) fn measure(sides: &Sides) -> Result<Vec<Row>> {
     let kills = (sides.rounds * 3).min(WORKERS);
     let mut herds = Vec::new();

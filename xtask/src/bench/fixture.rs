@@ -85,8 +85,8 @@ impl Fixture {
         std::fs::write(&path, text).context(|| path.display())
     }
 
-    /// Runs one of the fixture's commands to its end. What it says goes to files: a daemon that kept a pipe of ours
-    /// open would otherwise look like a command that does not return.
+    /// Runs one of the fixture's commands to its end. What it says goes to files: a daemon that
+    /// kept a pipe of ours open would otherwise look like a command that does not return.
     fn run(&self, config: &Path, arguments: &[&str]) -> Result<Output> {
         let said = |name: &str| self.scratch.join(name);
         let file =

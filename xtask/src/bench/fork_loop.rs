@@ -40,7 +40,8 @@ impl ForkLoop {
         Ok(Self { program, compiler })
     }
 
-    /// Kill to successor as the master itself sees it, killing its own: no look at `/proc`, no other process.
+    /// Kill to successor as the master itself sees it, killing its own: no look at `/proc`, no
+    /// other process.
     pub(super) fn deaths_by_own_clock(
         &self,
         workers: usize,

@@ -9,8 +9,8 @@ use crate::process::Process;
 
 /// One of the two that are compared.
 pub(super) trait Side {
-    /// Starts a master with this many workers and returns when all are ready. Each that becomes ready, now or later,
-    /// writes a stamp where some are wanted.
+    /// Starts a master with this many workers and returns when all are ready. Each that becomes
+    /// ready, now or later, writes a stamp where some are wanted.
     fn start(&self, workers: usize, stamps: Option<&Stamps>) -> Result<Herd>;
 
     /// A word for file names.
@@ -45,7 +45,8 @@ impl Herd {
         Self { master, launch, by_own_clock, _end: end }
     }
 
-    /// Its workers, and a check that they are as many as expected: a figure about fewer would flatter.
+    /// Its workers, and a check that they are as many as expected: a figure about fewer would
+    /// flatter.
     pub(super) fn workers(&self, expected: usize) -> Result<Vec<Process>> {
         let workers = self.master.children();
         if workers.len() == expected {
@@ -63,7 +64,8 @@ impl Herd {
         wait::until("the master comes to rest", Duration::from_secs(10), || self.master.is_asleep())
     }
 
-    /// Kills a worker as if from outside, and returns the nanoseconds until its successor was ready.
+    /// Kills a worker as if from outside, and returns the nanoseconds until its successor was
+    /// ready.
     pub(super) fn replace(&self, victim: Process, stamps: &mut Stamps) -> Result<u64> {
         let handle = victim.open()?;
         let killed = super::stamps::now();

@@ -7,8 +7,8 @@ use crate::error::Result;
 const WORKERS: usize = 256;
 const TARGET: f64 = 1.5;
 
-/// Ours is timed from the spawn of `start` until it returns, which is a configuration read, a daemon made, and a word
-/// that all are ready; the loop's from its spawn until it says so.
+/// Ours is timed from the spawn of `start` until it returns, which is a configuration read, a
+/// daemon made, and a word that all are ready; the loop's from its spawn until it says so.
 pub(super) fn measure(sides: &Sides) -> Result<Vec<Row>> {
     let each = sides.each();
     let mut took = vec![Vec::new(); each.len()];

@@ -1,7 +1,8 @@
 //! The moments at which workers became ready, written down by themselves.
 //!
-//! Both sides of a benchmark tell the same way: a worker appends a line that ends with `CLOCK_MONOTONIC` in
-//! nanoseconds to a FIFO. The clock is one for the whole machine, so when the line is read does not matter.
+//! Both sides of a benchmark tell the same way: a worker appends a line that ends with
+//! `CLOCK_MONOTONIC` in nanoseconds to a FIFO. The clock is one for the whole machine, so when the
+//! line is read does not matter.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};

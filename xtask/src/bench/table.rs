@@ -1,4 +1,5 @@
-//! The table at the end: a row per claim, with both figures, so that a reader can disagree with the verdict.
+//! The table at the end: a row per claim, with both figures, so that a reader can disagree with the
+//! verdict.
 
 use std::thread::available_parallelism;
 

@@ -1,5 +1,5 @@
-//! A thousand workers: what they weigh, how long a look at them takes, and whether one death costs the master more
-//! than it does among sixteen.
+//! A thousand workers: what they weigh, how long a look at them takes, and whether one death costs
+//! the master more than it does among sixteen.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,12 @@ use crate::process::Process;
 const FEW: usize = 16;
 const MANY: usize = 1_000;
 
-/// Per round. With five rounds, fifty deaths; and a median of five means, which one bad second does not move.
+/// Per round. With five rounds, fifty deaths; and a median of five means, which one bad second does
+/// not move.
 const KILLS: usize = 10;
 
-/// From one kill to the next, at either size: so slow that among sixteen nobody dies twice within a second, which
-/// would be answered later on purpose, and so that timers fall due equally often.
+/// From one kill to the next, at either size: so slow that among sixteen nobody dies twice within a
+/// second, which would be answered later on purpose, and so that timers fall due equally often.
 const PACE: Duration = Duration::from_millis(100);
 
 const STATUS_TARGET: f64 = 0.050;

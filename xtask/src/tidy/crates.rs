@@ -8,8 +8,8 @@ use crate::workspace::{Package, Workspace};
 
 const LEAVES: [&str; 4] = ["ph-config", "ph-leader", "ph-rpc", "ph-signal"];
 
-/// A crate and, beside the leaves where `leaves` says so, those of ours that it may use. A crate that is not here has
-/// not been thought about yet.
+/// A crate and, beside the leaves where `leaves` says so, those of ours that it may use. A crate
+/// that is not here has not been thought about yet.
 struct Rule {
     name: &'static str,
     leaves: bool,

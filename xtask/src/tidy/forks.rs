@@ -1,5 +1,6 @@
-//! A test runs in a process with two threads under every runner, and a fork copies the locks but not the thread that
-//! would release them. So no test forks: a program made for the purpose does it for the test.
+//! A test runs in a process with two threads under every runner, and a fork copies the locks but
+//! not the thread that would release them. So no test forks: a program made for the purpose does it
+//! for the test.
 
 use super::Finding;
 use super::source::Source;
@@ -20,8 +21,8 @@ pub(super) fn check(source: &Source<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether the whole file is compiled into a test: it lies under a `tests` directory (or is a unit test's file) and is
-/// not a program of its own.
+/// Whether the whole file is compiled into a test: it lies under a `tests` directory (or is a unit
+/// test's file) and is not a program of its own.
 fn runs_in_a_test(source: &Source<'_>) -> bool {
     let under_tests = source.path.split('/').any(|part| part == "tests" || part == "tests.rs");
     let is_a_program = source.path.contains("/src/bin/")

@@ -7,8 +7,8 @@ use super::source::Source;
 
 const MOST: usize = 400;
 
-/// Files that may be longer, each with the reason. A reason is an argument, not an excuse: "one table" is one, "not
-/// split yet" is none.
+/// Files that may be longer, each with the reason. A reason is an argument, not an excuse: "one
+/// table" is one, "not split yet" is none.
 const LONGER: [(&str, &str); 2] = [
     (
         "ph-config/src/kind.rs",

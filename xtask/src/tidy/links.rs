@@ -54,7 +54,8 @@ fn targets(line: &str) -> Vec<String> {
     found
 }
 
-/// The file that a target means; none for another site, a mail address, or a place on the same page.
+/// The file that a target means; none for another site, a mail address, or a place on the same
+/// page.
 fn resolve(page: &str, target: &str) -> Option<String> {
     let target = target.trim_start_matches('<').trim_end_matches('>');
     let file = target.split(['#', '?']).next().unwrap_or_default();

@@ -8,8 +8,8 @@ const MACROS: [&str; 3] = ["todo", "unimplemented", "dbg"];
 /// In two halves each, so that a plain search for open work does not find the rule against it.
 const NOTES: [&str; 2] = [concat!("FIX", "ME"), concat!("XX", "X")];
 
-/// An attribute that silences something, and how it gives its reason. An `expect` says by itself when it is no longer
-/// needed; an `allow` does not, and owes an argument to whoever reads it.
+/// An attribute that silences something, and how it gives its reason. An `expect` says by itself
+/// when it is no longer needed; an `allow` does not, and owes an argument to whoever reads it.
 const EXCUSES: [(&str, &str); 3] =
     [("#[allow", "reason ="), ("#![allow", "reason ="), ("#[ignore", "ignore =")];
 

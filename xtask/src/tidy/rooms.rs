@@ -1,5 +1,5 @@
-//! What may be said only in some rooms: `unsafe` where the kernel demands it, and in the pure parts no word that
-//! would make them impure.
+//! What may be said only in some rooms: `unsafe` where the kernel demands it, and in the pure parts
+//! no word that would make them impure.
 
 use super::Finding;
 use super::source::Source;
@@ -101,8 +101,8 @@ fn opens_a_room(source: &Source<'_>, after: usize) -> bool {
     source.path == "ph-core/src/lib.rs" && item.starts_with("mod sys;")
 }
 
-/// The compiler keeps the rule for every library: forbidden, and in ph-core denied outside its room. In ph-signal the
-/// whole crate is the room.
+/// The compiler keeps the rule for every library: forbidden, and in ph-core denied outside its
+/// room. In ph-signal the whole crate is the room.
 fn unguarded_root(source: &Source<'_>) -> Option<Finding> {
     let guard = match source.path {
         "ph-signal/src/lib.rs" => return None,

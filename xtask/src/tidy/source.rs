@@ -1,10 +1,10 @@
-//! A Rust file, split into what is code and what is comment, so that a rule about a word does not stumble over that
-//! word in a sentence or in a string.
+//! A Rust file, split into what is code and what is comment, so that a rule about a word does not
+//! stumble over that word in a sentence or in a string.
 
 use super::Finding;
 
-/// The text three times over, byte for byte in the same places: as it stands, its code alone, its comments alone.
-/// What is left out is blank.
+/// The text three times over, byte for byte in the same places: as it stands, its code alone, its
+/// comments alone. What is left out is blank.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) path: &'a str,
@@ -44,7 +44,8 @@ impl<'a> Source<'a> {
         Finding::new(self.path, self.line(at), says)
     }
 
-    /// Where `word` stands in `text`, whole: no letter, digit or underscore touches an end that is one itself.
+    /// Where `word` stands in `text`, whole: no letter, digit or underscore touches an end that is
+    /// one itself.
     pub(super) fn words<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
         let is_name = |c: char| c.is_alphanumeric() || c == '_';
         let starts_a_name = word.starts_with(is_name);
