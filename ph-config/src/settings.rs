@@ -196,8 +196,8 @@ settings! {
         placeholder: "app.sock",
         from: |text| {
             let pidfile = text("pidfile");
-            let directory = match pidfile.trim().rsplit_once('/') {
-                _ if is_none(&pidfile) => text("base_path").trim().to_owned(),
+            let directory = match pidfile.rsplit_once('/') {
+                _ if is_none(&pidfile) => text("base_path"),
                 Some((directory, _)) => directory.to_owned(),
                 None => ".".to_owned(),
             };
