@@ -5,14 +5,15 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
 //! | `job_ms` | `sleep`: how long one job takes; default an hour |
-//! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop` |
+//! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop`, `done` (a `sleep` or `orphans`) |
 //! | `ready_fifo` | write the same line here when ready |
 //! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
+//! | `ignore` | ignore these signals from `setup` on, names by commas |
 //! | `uid` | become this user in `setup` |
 
 use std::fs::File;
@@ -22,7 +23,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use processhandler::{App, Context, Error, JobWorker, tracing};
+use processhandler::{App, Context, Error, JobWorker, signal, tracing};
 
 struct Fixture {
     job: String,
@@ -86,6 +87,9 @@ impl JobWorker for Fixture {
                 command.args(&words[1..]).stdin(input).stdout(output).stderr(errors).spawn()?;
             note(cx, "journal", "child", child.id())?;
         }
+        for name in cx.app("ignore").iter().flat_map(|names| names.split(',')) {
+            signal::disposition::ignore(name.parse()?)?;
+        }
         if let Some(uid) = cx.app("uid") {
             nix::unistd::setuid(nix::unistd::Uid::from_raw(uid.parse()?))?;
         }
@@ -127,7 +131,17 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
         "busy" => loop {
             std::hint::spin_loop();
         },
-        "sleep" => std::thread::sleep(Duration::from_millis(cx.app_or("job_ms", 3_600_000)?)),
+        "deaf" => {
+            cx.sleep(Duration::MAX);
+            journal(cx, "asked")?;
+            loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            }
+        }
+        "sleep" => {
+            std::thread::sleep(Duration::from_millis(cx.app_or("job_ms", 3_600_000)?));
+            journal(cx, "done")?;
+        }
         "error" => return Err("the fixture was told to fail a job".into()),
         "panic" => panic!("the fixture was told to panic in a job"),
         "abort" => std::process::abort(),
@@ -136,6 +150,15 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
             tracing::info!(depth, "never said");
         }
         "exit" => std::process::exit(3),
+        "leave" => std::process::exit(0),
+        "orphans" => {
+            let script = "for i in $(seq 100); do (sleep 2 &); done";
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null());
+            command.stderr(Stdio::null()).spawn()?.wait()?;
+            journal(cx, "done")?;
+            cx.sleep(Duration::MAX);
+        }
         "segv" => nix::sys::signal::raise(nix::sys::signal::Signal::SIGSEGV)?,
         "daemon" => {
             let script = "trap '' TERM; echo \"child $$ 0 0 0\" >> \"$0\"; sleep 1000";

@@ -1,0 +1,55 @@
+//! Running the program as another user. It needs root, `setpriv` and `prlimit` (util-linux).
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::process::Process;
+use crate::sandbox::{Output, Sandbox};
+
+/// A user that nobody else on this machine is, so that limits by user concern one test alone.
+pub fn nobody_else() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    100_000 + std::process::id() * 16 + COUNT.fetch_add(1, Ordering::Relaxed) % 16
+}
+
+impl Sandbox {
+    /// Gives the sandbox and all in it to a user, who may not be able to reach the build's own folders: the program
+    /// is copied.
+    pub fn hand_over(&self, user: u32) {
+        let copy = self.path("program");
+        fs::copy(self.command(&[]).get_program(), &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+        for entry in fs::read_dir(self.folder()).unwrap() {
+            chown(entry.unwrap().path(), Some(user), Some(user)).unwrap();
+        }
+        chown(self.folder(), Some(user), Some(user)).unwrap();
+    }
+
+    /// Runs the copied program as this user, to its end.
+    pub fn run_as(&self, user: u32, arguments: &[&str]) -> Output {
+        let mut command = Command::new("setpriv");
+        command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+        command.arg("--").arg(self.path("program")).args(arguments).current_dir(self.folder());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PH_")) {
+            command.env_remove(name);
+        }
+        let output = command.output().unwrap();
+        self.remember();
+        Output {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Sets a limit of a running process, as `prlimit` names it: `nproc=20`.
+#[track_caller]
+pub fn limit(process: Process, resource: &str) {
+    let pid = process.pid().to_string();
+    let output = Command::new("prlimit").args(["--pid", &pid, &format!("--{resource}")]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
