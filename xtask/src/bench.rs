@@ -14,7 +14,6 @@ mod scratch;
 mod stamps;
 mod table;
 mod thousand;
-mod wait;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -100,12 +100,17 @@ mod tests {
     use std::time::Duration;
 
     use super::{Before, MARK, is_ours};
+    use crate::process::Process;
+    use crate::wait;
 
     #[test]
     fn someone_who_stays_is_named_and_someone_who_goes_is_not() {
         let mark = format!("test-{}", std::process::id());
         let before = Before::look(Path::new("/nowhere"), &mark);
         let mut child = Command::new("sleep").arg("60").env(MARK, &mark).spawn().unwrap();
+        // Its environment is there a moment after its program.
+        let started = || !Process(child.id()).environment().is_empty();
+        wait::until("the child has started", Duration::from_secs(10), started).unwrap();
         let says = before.compare(Duration::ZERO).unwrap_err().to_string();
         assert!(says.contains(&format!("{} sleep 60", child.id())), "{says}");
 

@@ -18,6 +18,7 @@ mod process;
 mod setup;
 mod step;
 mod tidy;
+mod wait;
 mod workspace;
 
 use std::process::ExitCode;

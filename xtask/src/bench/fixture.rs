@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::herd::{End, Herd, Side};
 use super::scratch::Scratch;
 use super::stamps::Stamps;
-use super::wait;
 use crate::error::{Context, Error, Result};
 use crate::leftovers::MARK;
 use crate::process::Process;
 use crate::step::Step;
+use crate::wait;
 use crate::workspace::Workspace;
 
 /// How long a command of ours may take before the benchmark gives up on it.

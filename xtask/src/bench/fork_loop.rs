@@ -11,10 +11,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::herd::{End, Herd, Side};
 use super::scratch::Scratch;
 use super::stamps::Stamps;
-use super::wait;
 use crate::error::{Context, Error, Result};
 use crate::process::Process;
 use crate::step::Step;
+use crate::wait;
 use crate::workspace::Workspace;
 
 #[derive(Debug)]

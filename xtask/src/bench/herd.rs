@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::stamps::Stamps;
-use super::{fixture, fork_loop, wait};
+use super::{fixture, fork_loop};
 use crate::error::{Error, Result};
 use crate::process::Process;
+use crate::wait;
 
 /// One of the two that are compared.
 pub(super) trait Side {

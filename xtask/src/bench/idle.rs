@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::Sides;
 use super::table::{Figures, Row, Unit};
-use super::{Sides, wait};
 use crate::error::Result;
 use crate::process::Process;
+use crate::wait;
 
 const WORKERS: usize = 4;
 const WINDOW: Duration = Duration::from_secs(10);

@@ -12,8 +12,8 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::wait;
 use crate::error::{Context, Error, Result};
+use crate::wait;
 
 /// The reading end. It is open for writing too, so that a writer never waits for a reader.
 #[derive(Debug)]

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::Sides;
 use super::herd::{Herd, Side};
 use super::stamps::Stamps;
 use super::table::{Figures, Row, Unit, median};
-use super::{Sides, wait};
 use crate::error::Result;
 use crate::process::Process;
+use crate::wait;
 
 const FEW: usize = 16;
 const MANY: usize = 1_000;

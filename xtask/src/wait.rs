@@ -10,7 +10,7 @@ use crate::error::{Context, Error, Result};
 use crate::interrupt;
 
 /// Until `fd` can be read: true, or the deadline has passed: false.
-pub(super) fn readable(fd: impl AsFd, deadline: Instant) -> Result<bool> {
+pub(crate) fn readable(fd: impl AsFd, deadline: Instant) -> Result<bool> {
     loop {
         interrupt::check()?;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -25,7 +25,7 @@ pub(super) fn readable(fd: impl AsFd, deadline: Instant) -> Result<bool> {
 }
 
 /// Until the condition holds. For conditions of another process that no descriptor tells of.
-pub(super) fn until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Result {
+pub(crate) fn until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Result {
     let deadline = Instant::now() + patience;
     while !condition() {
         interrupt::check()?;
@@ -38,7 +38,7 @@ pub(super) fn until(what: &str, patience: Duration, mut condition: impl FnMut() 
 }
 
 /// Lets time pass, where its passing is what is measured.
-pub(super) fn pass(until: Instant) -> Result {
+pub(crate) fn pass(until: Instant) -> Result {
     loop {
         interrupt::check()?;
         let left = until.saturating_duration_since(Instant::now());
