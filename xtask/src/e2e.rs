@@ -64,7 +64,7 @@ fn round(workspace: &Workspace, plan: &Plan, round: u32) -> Result {
 }
 
 fn suite(plan: &Plan) -> Step {
-    let mut step = Step::cargo("test --package ph-tests --tests --");
+    let mut step = Step::cargo("test --package ph-tests --tests --no-fail-fast --");
     if let Some(threads) = plan.threads {
         step = step.arg(format!("--test-threads={threads}"));
     }
@@ -79,10 +79,10 @@ mod tests {
     fn width_and_filter_reach_the_suite() {
         let plan = Plan { times: 1, threads: Some(2), filter: Some("s31".to_owned()) };
         assert!(
-            suite(&plan)
-                .line()
-                .ends_with("test --package ph-tests --tests -- --test-threads=2 s31")
+            suite(&plan).line().ends_with(
+                "test --package ph-tests --tests --no-fail-fast -- --test-threads=2 s31"
+            )
         );
-        assert!(suite(&Plan::default()).line().ends_with("--tests --"));
+        assert!(suite(&Plan::default()).line().ends_with("--no-fail-fast --"));
     }
 }
