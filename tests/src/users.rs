@@ -1,7 +1,7 @@
-//! Running the program as another user. It needs root, `setpriv` and `prlimit` (util-linux).
+//! Running programs as another user. It needs root, and `setpriv` and `prlimit` of util-linux.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::chown;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,8 +19,11 @@ impl Sandbox {
     /// is copied.
     pub fn hand_over(&self, user: u32) {
         let copy = self.path("program");
-        fs::copy(self.command(&[]).get_program(), &copy).unwrap();
-        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: a file that this one has open for writing can't be executed, and a command that
+        // another test starts just then holds a copy of the descriptor.
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(self.command(&[]).get_program()).arg(&copy);
+        assert!(install.status().unwrap().success());
         for entry in fs::read_dir(self.folder()).unwrap() {
             chown(entry.unwrap().path(), Some(user), Some(user)).unwrap();
         }
@@ -45,11 +48,13 @@ impl Sandbox {
     }
 }
 
-/// Sets a limit of a running process, as `prlimit` names it: `nproc=20`.
+/// Sets the soft limit on a user's processes that holds for this one, by the user's own hand: it needs no privilege,
+/// and can be lifted again up to the hard limit.
 #[track_caller]
-pub fn limit(process: Process, resource: &str) {
-    let pid = process.pid().to_string();
-    let output = Command::new("prlimit").args(["--pid", &pid, &format!("--{resource}")]).output();
-    let output = output.unwrap();
+pub fn limit_processes(user: u32, process: Process, number: u32) {
+    let mut command = Command::new("setpriv");
+    command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+    command.args(["--", "prlimit", "--pid", &process.pid().to_string()]);
+    let output = command.arg(format!("--nproc={number}:")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }

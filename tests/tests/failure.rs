@@ -1,0 +1,327 @@
+//! Scenarios 31 to 34: workers, master and guard die or hang, and the clock jumps.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use ph_tests::{Process, Sandbox, until, until_some};
+use serde_json::Value;
+
+/// The death certificate of a slot.
+#[track_caller]
+fn why(sandbox: &Sandbox, slot: u64) -> Value {
+    serde_json::from_str(&sandbox.ok(&["why", &slot.to_string(), "--json"])).unwrap()
+}
+
+#[track_caller]
+fn guard(sandbox: &Sandbox) -> Process {
+    let pid = sandbox.status()["guard_pid"].as_i64().unwrap();
+    Process::find(pid as i32).unwrap()
+}
+
+/// What the workers' own processes are, by the journal.
+fn grandchildren(sandbox: &Sandbox) -> Vec<Process> {
+    let lines = sandbox.journal("child");
+    lines.iter().filter_map(|words| Process::find(words[1].parse().ok()?)).collect()
+}
+
+/// Kills the master and sees to it that within a second nobody is left; then starts anew.
+#[track_caller]
+fn master_killed(sandbox: &Sandbox, count: usize) {
+    let master = sandbox.master();
+    let mut others: Vec<Process> = sandbox.workers("ready").into_iter().map(|(_, it)| it).collect();
+    others.extend(grandchildren(sandbox).into_iter().filter(|child| child.is_alive()));
+    assert_eq!(others.len(), count, "{}", sandbox.status());
+    others.push(guard(sandbox));
+    others.iter().for_each(|process| sandbox.adopt(*process));
+    let began = Instant::now();
+    master.signal(Signal::SIGKILL);
+    until("nobody is left", || !others.iter().any(|process| process.is_alive()));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "they outlived their master by {took:?}");
+
+    assert_eq!(sandbox.run(&["status"]).code, Some(3));
+    sandbox.ok(&["start"]);
+    assert_ne!(sandbox.master(), master);
+}
+
+#[test]
+fn s31_a_killed_worker_is_replaced_and_the_others_go_on() {
+    let sandbox = Sandbox::new("kill9", "number_workers = 3\n");
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(3);
+    let victim = before[1].1;
+    victim.signal(Signal::SIGKILL);
+    until("worker 1 is replaced", || {
+        sandbox.workers("ready").iter().any(|(slot, worker)| *slot == 1 && *worker != victim)
+    });
+    let after = sandbox.settled(3);
+    assert_eq!((after[0], after[2]), (before[0], before[2]), "the others were touched");
+    let done = |slot| sandbox.times("job", slot).len();
+    let (first, third) = (done(0), done(2));
+    until("the others work on", || done(0) > first + 2 && done(2) > third + 2);
+
+    let certificate = why(&sandbox, 1);
+    assert_eq!(certificate["signal"], "SIGKILL", "{certificate}");
+    assert_eq!(certificate["pid"], victim.pid(), "{certificate}");
+    assert_eq!(certificate["exit_code"], Value::Null, "{certificate}");
+    assert!(sandbox.ok(&["why", "1"]).contains("SIGKILL"));
+    assert_eq!(sandbox.run(&["why", "0"]).code, Some(1), "worker 0 never died");
+    let totals = &sandbox.status()["totals"];
+    assert_eq!((&totals["spawned"], &totals["crashed"]), (&4.into(), &1.into()), "{totals}");
+    let log = sandbox.read("app.log");
+    let told = |line: &str| line.contains("SIGKILL") && line.contains(&victim.pid().to_string());
+    assert!(log.lines().any(told), "{log}");
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s31_what_a_killed_worker_started_goes_with_it() {
+    let sandbox = Sandbox::new("group", "app.child = group\n");
+    sandbox.ok(&["start"]);
+    let worker = sandbox.settled(1)[0].1;
+    let child = grandchildren(&sandbox)[0];
+    worker.signal(Signal::SIGKILL);
+    until("its child ends", || !child.is_alive());
+    let master = sandbox.master();
+    until("the master has its new worker alone", || {
+        let workers = sandbox.workers("ready");
+        workers.len() == 1 && master.children() == [workers[0].1]
+    });
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s32_nobody_outlives_a_killed_master() {
+    let sandbox = Sandbox::new("orphans", "number_workers = 3\napp.child = group\n");
+    sandbox.ok(&["start"]);
+    master_killed(&sandbox, 6);
+    sandbox.ok(&["stop"]);
+    assert!(!sandbox.path("app.pid").exists() && !sandbox.path("fixture.sock").exists());
+}
+
+#[test]
+fn s32_nor_do_workers_that_changed_their_user() {
+    let section = "number_workers = 2\napp.child = group\napp.uid = 65534\n";
+    let sandbox = Sandbox::new("user", section);
+    // They write the journal as somebody else.
+    fs::write(sandbox.path("journal"), "").unwrap();
+    fs::set_permissions(sandbox.path("journal"), fs::Permissions::from_mode(0o666)).unwrap();
+    sandbox.ok(&["start"]);
+    for (_, worker) in sandbox.settled(2) {
+        assert_eq!(worker.status("Uid"), Some(65534));
+    }
+    master_killed(&sandbox, 4);
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s32_nor_do_stopped_workers() {
+    let section = "number_workers = 2\napp.child = group\napp.uid = 65534\n";
+    let sandbox = Sandbox::new("stopped", section);
+    fs::write(sandbox.path("journal"), "").unwrap();
+    fs::set_permissions(sandbox.path("journal"), fs::Permissions::from_mode(0o666)).unwrap();
+    sandbox.ok(&["start"]);
+    for (_, worker) in sandbox.settled(2) {
+        worker.signal(Signal::SIGSTOP);
+    }
+    master_killed(&sandbox, 4);
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s32_nor_do_workers_that_still_boot() {
+    let section = "number_workers = 2\napp.boot = hang\napp.flag = %(here)s/flag\n";
+    let sandbox = Sandbox::new("booting", section);
+    sandbox.ok(&["start"]);
+    let master = sandbox.master();
+    fs::write(sandbox.path("flag"), "").unwrap();
+    let scale = sandbox.begin("scale", &["scale", "4"]);
+    let booting = until_some("two workers boot", || {
+        let booting = sandbox.workers("booting");
+        (booting.len() == 2).then_some(booting)
+    });
+    sandbox.remember();
+    let began = Instant::now();
+    master.signal(Signal::SIGKILL);
+    until("they end", || !booting.iter().any(|(_, worker)| worker.is_alive()));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    let (output, _) = sandbox.end(scale);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert_ne!(output.err, "");
+}
+
+#[test]
+fn s32_a_dead_guard_is_replaced_and_its_successor_guards() {
+    let sandbox = Sandbox::new("guard", "number_workers = 2\napp.child = group\n");
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(2);
+    for _ in 0..3 {
+        let old = guard(&sandbox);
+        assert_eq!(old.title(), "ph: guard [fixture]");
+        old.signal(Signal::SIGKILL);
+        let replaced = || sandbox.status()["guard_pid"].as_i64().is_some_and(|pid| {
+            pid != i64::from(old.pid()) && Process::find(pid as i32).is_some()
+        });
+        until("another guard is there", replaced);
+        sandbox.remember();
+        let new = guard(&sandbox);
+        until("it has its title", || new.title() == "ph: guard [fixture]");
+    }
+    assert_eq!(sandbox.settled(2), before, "the workers were touched");
+    assert!(!sandbox.master().children().contains(&guard(&sandbox)), "the guard is no child");
+    master_killed(&sandbox, 4);
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s33_a_stopped_worker_with_a_request_is_killed_at_timeout() {
+    let section = "number_workers = 2\ntimeout = 1\napp.job = sleep\napp.job_ms = 100\n";
+    let sandbox = Sandbox::new("hung", section);
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(2);
+    let (victim, other) = (before[0].1, before[1].1);
+    let began = until_some("it is stopped inside a request", || {
+        victim.signal(Signal::SIGSTOP);
+        let began = Instant::now();
+        let inside = sandbox.status()["workers"][0]["active"] == 1;
+        if !inside {
+            victim.signal(Signal::SIGCONT);
+        }
+        inside.then_some(began)
+    });
+    until("it is killed", || !victim.is_alive());
+    let took = began.elapsed();
+    // The request was up to 100 ms old, or late in its sleep by what a busy machine adds.
+    assert!(took > Duration::from_millis(600), "killed after {took:?}, before its timeout");
+    assert!(took < Duration::from_millis(1500), "killed after {took:?}");
+    let after = sandbox.settled(2);
+    assert_ne!(after[0].1, victim);
+    assert_eq!(after[1].1, other, "the other was touched");
+    let certificate = why(&sandbox, 0);
+    assert_eq!(certificate["signal"], "SIGKILL", "{certificate}");
+    assert_eq!(certificate["cause"], "timeout", "{certificate}");
+    assert!(certificate["reason"].as_str().unwrap().contains("timeout"), "{certificate}");
+    assert_eq!(sandbox.status()["totals"]["killed"], 1);
+    sandbox.ok(&["stop"]);
+}
+
+/// A worker that has done its share and waits for its successor is inside no request, however short the timeout.
+#[test]
+fn s33_a_stopped_worker_without_a_request_is_left_alone() {
+    let section = "timeout = 500ms\nmax_requests = 1\napp.tick_ms = 100\napp.boot = hang\n\
+                   app.flag = %(here)s/flag\n";
+    let sandbox = Sandbox::new("alone", section);
+    sandbox.ok(&["start"]);
+    fs::write(sandbox.path("flag"), "").unwrap();
+    let worker = until_some("its successor hangs in boot", || {
+        let (ready, booting) = (sandbox.workers("ready"), sandbox.workers("booting"));
+        (ready.len() == 1 && booting.len() == 1).then(|| ready[0].1)
+    });
+    sandbox.remember();
+    until("it is inside no request", || sandbox.status()["workers"][0]["active"] == 0);
+    worker.signal(Signal::SIGSTOP);
+    // Nothing is to happen, and that takes time to see: three times its timeout.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(worker.is_alive(), "{}", sandbox.read("app.log"));
+    assert_eq!(sandbox.status()["totals"]["killed"], 0);
+    // Asked to stop, it is continued, and leaves by itself.
+    sandbox.ok(&["stop"]);
+    assert!(!worker.is_alive());
+    assert!(sandbox.told("stop").iter().any(|entry| entry.pid == worker.pid()));
+}
+
+#[test]
+fn s33_without_a_timeout_a_stopped_worker_is_left_alone() {
+    let sandbox = Sandbox::new("notimeout", "number_workers = 2\napp.job = idle\n");
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(2);
+    before[0].1.signal(Signal::SIGSTOP);
+    // Nothing is to happen, and that takes time to see.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(sandbox.settled(2), before);
+    sandbox.ok(&["stop"]);
+    assert_eq!(sandbox.told("stop").len(), 2, "the stopped one was continued, and left by itself");
+}
+
+/// The wall clock as a library sees it: moved by as many seconds as a file says. Other clocks are left alone.
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static long moved(void) {
+    char text[32] = {0};
+    int fd = open(getenv("CLOCK_FILE"), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    long length = read(fd, text, sizeof text - 1);
+    close(fd);
+    return length > 0 ? atol(text) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *to) {
+    int result = syscall(SYS_clock_gettime, clock, to);
+    if (!result && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) to->tv_sec += moved();
+    return result;
+}
+
+int gettimeofday(struct timeval *to, void *zone) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    to->tv_sec = now.tv_sec;
+    to->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *to) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (to) *to = now.tv_sec;
+    return now.tv_sec;
+}
+"#;
+
+/// The hour in the newest line of the log.
+fn hour(sandbox: &Sandbox) -> Option<u32> {
+    sandbox.ok(&["log", "reopen"]);
+    let log = sandbox.read("app.log");
+    log.lines().last()?.split_once('T')?.1.get(..2)?.parse().ok()
+}
+
+#[test]
+fn s34_a_clock_that_jumps_kills_nobody() {
+    let section = "number_workers = 2\ntimeout = 2\nboot_timeout = 2\ngraceful_timeout = 5\n\
+                   max_lifetime = 1000\napp.job = sleep\napp.job_ms = 100\n";
+    let sandbox = Sandbox::new("clock", section);
+    fs::write(sandbox.path("clock.c"), CLOCK).unwrap();
+    let library = sandbox.path("clock.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O", "-o"]).arg(&library).arg(sandbox.path("clock.c"));
+    assert!(compiler.status().unwrap().success());
+    fs::write(sandbox.path("moved"), "0").unwrap();
+    let mut start = sandbox.command(&["start"]);
+    start.env("LD_PRELOAD", &library).env("CLOCK_FILE", sandbox.path("moved"));
+    assert!(start.status().unwrap().success());
+    let before = sandbox.settled(2);
+    let first = hour(&sandbox).unwrap();
+    for (seconds, hours) in [("3600", 1), ("-3600", 23), ("0", 0)] {
+        fs::write(sandbox.path("moved"), seconds).unwrap();
+        // The log's clock tells that the master sees the jump; the true hour may go on meanwhile.
+        let seen = |hour: u32| hour == (first + hours) % 24 || hour == (first + hours + 1) % 24;
+        until("the clock jumps", || hour(&sandbox).is_some_and(seen));
+        let done = sandbox.told("done").len();
+        // Longer than half of any limit that the workers have, and with requests under way all the time.
+        until("twenty requests later", || sandbox.told("done").len() >= done + 20);
+        assert_eq!(sandbox.settled(2), before, "a worker was replaced");
+    }
+    let status = sandbox.status();
+    assert_eq!((&status["totals"]["spawned"], &status["totals"]["killed"]), (&2.into(), &0.into()));
+    assert!(status["uptime_s"].as_f64().unwrap() < 600.0, "{status}");
+    sandbox.ok(&["stop"]);
+}
