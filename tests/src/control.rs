@@ -1,11 +1,13 @@
 //! The control socket, as any msgpack-RPC client sees it.
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 
 use ph_rpc::client::Connection;
 
+use crate::process::Process;
 use crate::sandbox::Sandbox;
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, until_some};
 
 impl Sandbox {
     /// A bare connection to the control socket; reading and writing have the usual deadline.
@@ -15,6 +17,17 @@ impl Sandbox {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream
+    }
+
+    /// Waits until the master has noticed that its last client has gone; returns its descriptors.
+    #[track_caller]
+    pub fn unwatched(&self, master: Process) -> BTreeMap<i32, String> {
+        until_some("nobody is connected", || {
+            let files = master.open_files();
+            let sockets = files.values().filter(|file| file.starts_with("socket:")).count();
+            // The listener.
+            (sockets == 1).then_some(files)
+        })
     }
 
     /// A client on the control socket.

@@ -58,3 +58,12 @@ pub fn limit_processes(user: u32, process: Process, number: u32) {
     let output = command.arg(format!("--nproc={number}:")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
+
+/// Sets the soft limit on a process's descriptors.
+#[track_caller]
+pub fn limit_files(process: Process, number: usize) {
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &process.pid().to_string(), &format!("--nofile={number}:")]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

@@ -162,9 +162,11 @@ fn s32_a_dead_guard_is_replaced_and_its_successor_guards() {
         let old = guard(&sandbox);
         assert_eq!(old.title(), "ph: guard [fixture]");
         old.signal(Signal::SIGKILL);
-        let replaced = || sandbox.status()["guard_pid"].as_i64().is_some_and(|pid| {
-            pid != i64::from(old.pid()) && Process::find(pid as i32).is_some()
-        });
+        let replaced = || {
+            sandbox.status()["guard_pid"].as_i64().is_some_and(|pid| {
+                pid != i64::from(old.pid()) && Process::find(pid as i32).is_some()
+            })
+        };
         until("another guard is there", replaced);
         sandbox.remember();
         let new = guard(&sandbox);

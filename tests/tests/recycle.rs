@@ -30,7 +30,10 @@ fn left_after_their_successors(entries: &[Entry]) -> Vec<Vec<&Entry>> {
     for life in lives(entries).into_values() {
         let (Some(ready), Some(stop)) = (at(&life, "ready"), at(&life, "stop")) else { continue };
         let succeeded = entries.iter().any(|entry| {
-            entry.what == "ready" && entry.slot == life[0].slot && ready < entry.at && entry.at < stop
+            entry.what == "ready"
+                && entry.slot == life[0].slot
+                && ready < entry.at
+                && entry.at < stop
         });
         assert!(succeeded, "worker {} left before its successor was ready: {life:?}", life[0].slot);
         gone.push(life);
@@ -111,7 +114,9 @@ fn s30_max_lifetime_replaces_staggered() {
     let sandbox = Sandbox::new("lifetime", section);
     sandbox.ok(&["start"]);
     until("each was replaced", || (0..WORKERS).all(|slot| sandbox.times("ready", slot).len() >= 2));
-    until("the first have left", || (0..WORKERS).all(|slot| !sandbox.times("stop", slot).is_empty()));
+    until("the first have left", || {
+        (0..WORKERS).all(|slot| !sandbox.times("stop", slot).is_empty())
+    });
     let entries = sandbox.entries();
     for life in left_after_their_successors(&entries) {
         let age = at(&life, "stop").unwrap() - at(&life, "ready").unwrap();
