@@ -101,6 +101,7 @@ impl App {
             settings.check_runnable()?;
             Ok(settings)
         };
+        ph_worker::panics::install();
         let hooks = &*self.hooks;
         master::run(Launch { settings, reread: &reread, worker, hooks, launcher })
     }

@@ -45,18 +45,19 @@ pub trait Host {
 pub fn main(host: &dyn Host, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let name = host.name().to_owned();
     let command = args::Args::command().name(name.clone()).bin_name(name);
-    let matches = match command.try_get_matches_from(arguments) {
-        Ok(matches) => matches,
+    // Nothing of the parser is kept: a command may become a master, whose memory each worker copies.
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| args::Args::from_arg_matches(&matches));
+    let args = match parsed {
+        Ok(args) => args,
         Err(error) => {
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let ran = args::Args::from_arg_matches(&matches)
-        .map_err(|error| exit::Failure::new(Exit::Usage, error.to_string()))
-        .and_then(|args| commands::dispatch(host, args));
-    match ran {
+    match commands::dispatch(host, args) {
         Ok(exit) => exit,
         Err(failure) => failure.report(host.name()),
     }

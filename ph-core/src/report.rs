@@ -1,11 +1,12 @@
-//! What a worker says to its master: a line at a time, over a pipe of its own.
+//! What workers say to their master: a line at a time, over one pipe that they all share.
 //!
-//! The pipe tells who speaks (only that worker has its writing end), so a line need not. A worker says few things
-//! and each is short: they always fit, and a worker never waits for the master.
+//! A line begins with the serial number of its worker and is written in one call, which the kernel keeps whole up to
+//! `PIPE_BUF` bytes (pipe(7)). A worker says few things and each is short, so it never waits for the master for
+//! long; one pipe for all means that a worker costs the master one descriptor, its pidfd.
 
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
+use std::io::{self, IoSlice, Write as _};
+use std::rc::Rc;
 
 /// One thing that a worker says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,47 +19,53 @@ pub enum Report {
     Failed(String),
 }
 
-/// Longest line; what is beyond is cut.
+/// Longest reason, in bytes; what is beyond is cut. A line stays far below `PIPE_BUF`.
 const LONGEST: usize = 2048;
 
 impl Report {
-    fn encode(&self) -> String {
-        match self {
-            Self::Ready => "ready\n".into(),
-            Self::Recycle => "recycle\n".into(),
-            Self::Failed(reason) => {
-                let mut end = reason.len().min(LONGEST);
-                while !reason.is_char_boundary(end) {
-                    end -= 1;
-                }
-                // One line is one report, whatever the error's text looks like.
-                format!("failed {}\n", reason[..end].replace(['\n', '\r'], " "))
-            }
-        }
-    }
-
-    fn decode(line: &str) -> Option<Self> {
-        match line {
-            "ready" => Some(Self::Ready),
-            "recycle" => Some(Self::Recycle),
-            _ => line.strip_prefix("failed ").map(|reason| Self::Failed(reason.to_owned())),
-        }
+    fn decode(line: &str) -> Option<(u64, Self)> {
+        let (serial, words) = line.split_once(' ')?;
+        let report = match words {
+            "ready" => Self::Ready,
+            "recycle" => Self::Recycle,
+            _ => Self::Failed(words.strip_prefix("failed ")?.to_owned()),
+        };
+        Some((serial.parse().ok()?, report))
     }
 }
 
-/// The worker's end.
-#[derive(Debug)]
-pub struct Reporter(File);
+/// The workers' end, as one worker uses it.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    pipe: Rc<File>,
+    /// Made by the master, so that saying "ready" costs the worker no memory of its own.
+    prefix: String,
+}
 
 impl Reporter {
-    /// A reporter that writes into this pipe.
-    pub fn new(pipe: OwnedFd) -> Self {
-        Self(File::from(pipe))
+    /// The voice of the worker with this serial number.
+    pub fn new(pipe: Rc<File>, serial: u64) -> Self {
+        Self { pipe, prefix: format!("{serial} ") }
     }
 
     /// Says it. An error means that the master is gone.
-    pub fn say(&mut self, report: &Report) -> io::Result<()> {
-        self.0.write_all(report.encode().as_bytes())
+    pub fn say(&self, report: &Report) -> io::Result<()> {
+        let words = match report {
+            Report::Ready => "ready\n",
+            Report::Recycle => "recycle\n",
+            Report::Failed(reason) => return self.say_failed(reason),
+        };
+        // Far below what the kernel takes in one piece, so never written in part.
+        let pieces = [IoSlice::new(self.prefix.as_bytes()), IoSlice::new(words.as_bytes())];
+        (&*self.pipe).write_vectored(&pieces).map(drop)
+    }
+
+    fn say_failed(&self, reason: &str) -> io::Result<()> {
+        let end = reason.floor_char_boundary(LONGEST);
+        // One line is one report, whatever the error's text looks like.
+        let words = reason[..end].replace(['\n', '\r'], " ");
+        let line = format!("{}failed {words}\n", self.prefix);
+        (&*self.pipe).write(line.as_bytes()).map(drop)
     }
 }
 
@@ -69,11 +76,12 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// Takes some bytes and returns the reports that they complete. Lines that mean nothing are passed over.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Report> {
+    /// Takes some bytes and returns the reports that they complete, each with its worker's serial number. Lines that
+    /// mean nothing are passed over.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<(u64, Report)> {
         let mut reports = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.partial.len() + piece.len() <= LONGEST + 16 {
+            if self.partial.len() + piece.len() <= LONGEST + 64 {
                 self.partial.extend_from_slice(piece);
             }
             if piece.ends_with(b"\n") {
@@ -89,17 +97,28 @@ impl Reports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read as _;
 
     #[test]
-    fn reports_survive_any_cut() {
-        let said = [Report::Ready, Report::Failed("no\nsuch host".into()), Report::Recycle];
-        let bytes: Vec<u8> = said.iter().flat_map(|report| report.encode().into_bytes()).collect();
+    fn reports_survive_the_pipe_and_any_cut() {
+        let (mut hear, say) = io::pipe().unwrap();
+        let pipe = Rc::new(File::from(std::os::fd::OwnedFd::from(say)));
+        let long = "é".repeat(LONGEST);
+        let said = [Report::Ready, Report::Failed("no\nsuch host".into()), Report::Failed(long)];
+        for (serial, report) in (7..).zip(&said) {
+            Reporter::new(Rc::clone(&pipe), serial).say(report).unwrap();
+        }
+        drop(pipe);
+        let mut bytes = Vec::new();
+        hear.read_to_end(&mut bytes).unwrap();
         for cut in 0..bytes.len() {
             let mut reports = Reports::default();
             let mut heard = reports.feed(&bytes[..cut]);
             heard.extend(reports.feed(&bytes[cut..]));
             assert_eq!(heard.len(), 3);
-            assert_eq!(heard[1], Report::Failed("no such host".into()));
+            assert_eq!(heard[0], (7, Report::Ready));
+            assert_eq!(heard[1], (8, Report::Failed("no such host".into())));
+            assert_eq!(heard[2], (9, Report::Failed("é".repeat(LONGEST / 2))));
         }
     }
 
@@ -110,6 +129,6 @@ mod tests {
             assert_eq!(reports.feed(&[b'x'; 1000]), []);
         }
         assert!(reports.partial.len() < 2 * LONGEST);
-        assert_eq!(reports.feed(b"\nready\n"), [Report::Ready]);
+        assert_eq!(reports.feed(b"\n3 ready\nnonsense\n"), [(3, Report::Ready)]);
     }
 }

@@ -326,6 +326,9 @@ impl World {
         };
         self.now += by;
         self.step(Event::Tick);
+        if self.dice.one_in(8) {
+            self.step(Event::ChildEnded);
+        }
         if std::mem::take(&mut self.scanning) {
             let since = self.now - Duration::from_millis(self.dice.below(4000));
             for worker in self.live.keys().copied().collect::<Vec<_>>() {

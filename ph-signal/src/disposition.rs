@@ -59,6 +59,27 @@ pub fn is_ignored(signal: Signal) -> Result<bool, DispositionError> {
         .map_err(|source| DispositionError { verb: "read", signal, source })
 }
 
+/// The signals of this process that are handled or ignored: what a child would have to reset.
+///
+/// A program that forks often asks once and hands the answer to [`reset`] in each child, which then costs no
+/// system call for the signals that nobody changed.
+pub fn changed() -> SignalSet {
+    let signals = (1..=i32::from(MAX)).filter_map(Signal::from_number);
+    let default = |signal: &Signal| {
+        // What can't be asked about can't have been changed.
+        sys::disposition(*signal).is_ok_and(|found| found != Disposition::Default)
+    };
+    signals.filter(default).collect()
+}
+
+/// Gives these signals their default action. Async-signal-safe, as [`reset_for_child`].
+pub fn reset(set: SignalSet) {
+    for signal in set {
+        // Refused for the signals nobody can change, which is as good as reset.
+        let _ = sys::set_disposition(signal, Disposition::Default);
+    }
+}
+
 /// Gives every signal but those in `keep` its default action: the clean slate of a new program.
 ///
 /// For a child, right after `fork` and while all signals are still blocked, so that none is delivered to a
@@ -68,13 +89,7 @@ pub fn is_ignored(signal: Signal) -> Result<bool, DispositionError> {
 ///
 /// Async-signal-safe: one `sigaction` per signal, no allocation, no lock. It cannot fail.
 pub fn reset_for_child(keep: SignalSet) {
-    for number in 1..=i32::from(MAX) {
-        let Some(signal) = Signal::from_number(number) else { continue };
-        if !keep.contains(signal) {
-            // Refused for the signals nobody can change, which is as good as reset.
-            let _ = sys::set_disposition(signal, Disposition::Default);
-        }
-    }
+    reset(SignalSet::ALL.difference(keep));
 }
 
 #[cfg(test)]
@@ -88,8 +103,10 @@ mod tests {
         assert!(!is_ignored(signal).unwrap());
         ignore(signal).unwrap();
         assert!(is_ignored(signal).unwrap());
+        assert!(changed().contains(signal));
         default(signal).unwrap();
         assert!(!is_ignored(signal).unwrap());
+        assert!(!changed().contains(signal));
     }
 
     #[test]

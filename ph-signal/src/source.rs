@@ -29,6 +29,8 @@ use crate::signal::Signal;
 #[cfg(target_os = "linux")]
 mod descriptor;
 mod pipe;
+#[cfg(target_os = "linux")]
+mod sole;
 
 pub(crate) use pipe::Bell;
 
@@ -47,6 +49,9 @@ pub enum SourceError {
         /// Its errno.
         source: io::Error,
     },
+    /// The process has a source made by [`Source::sole`] already.
+    #[error("this process has its sole signal source already")]
+    NotSole,
     /// The handler of one signal could not be installed.
     #[error("cannot install a handler for {signal}: {source}")]
     Handler {
@@ -83,6 +88,8 @@ enum Backend {
     #[cfg(target_os = "linux")]
     Signalfd(descriptor::Descriptor),
     Pipe(pipe::Pipe),
+    #[cfg(target_os = "linux")]
+    Sole(sole::Sole),
 }
 
 impl Source {
@@ -137,6 +144,21 @@ impl Source {
         Ok(Self::with(Backend::Pipe(pipe::Pipe::new(set)?), set))
     }
 
+    /// As [`Source::pipe`], but the only such source of its process: without a registry, it costs a forked child an
+    /// eventfd and a system call per signal, and no memory.
+    ///
+    /// Its handlers take the place of whatever was there, and a later user of the same signals takes theirs
+    /// (signal-hook calls the handler that it finds). When it is dropped, the signals get their default actions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::pipe`], and [`SourceError::NotSole`].
+    #[cfg(target_os = "linux")]
+    pub fn sole(set: SignalSet) -> Result<Self, SourceError> {
+        check(set)?;
+        Ok(Self::with(Backend::Sole(sole::Sole::new(set)?), set))
+    }
+
     fn with(backend: Backend, watched: SignalSet) -> Self {
         Self { backend, watched, _thread: PhantomData }
     }
@@ -160,6 +182,8 @@ impl Source {
             #[cfg(target_os = "linux")]
             Backend::Signalfd(descriptor) => descriptor.drain(),
             Backend::Pipe(pipe) => pipe.drain(),
+            #[cfg(target_os = "linux")]
+            Backend::Sole(sole) => sole.drain(),
         }
     }
 
@@ -207,6 +231,8 @@ impl AsFd for Source {
             #[cfg(target_os = "linux")]
             Backend::Signalfd(descriptor) => descriptor.as_fd(),
             Backend::Pipe(pipe) => pipe.as_fd(),
+            #[cfg(target_os = "linux")]
+            Backend::Sole(sole) => sole.as_fd(),
         }
     }
 }
@@ -223,6 +249,8 @@ impl fmt::Debug for Source {
             #[cfg(target_os = "linux")]
             Backend::Signalfd(_) => "signalfd",
             Backend::Pipe(_) => "pipe",
+            #[cfg(target_os = "linux")]
+            Backend::Sole(_) => "sole",
         };
         f.debug_struct("Source")
             .field("backend", &backend)

@@ -162,6 +162,71 @@ pub(crate) fn on_signal<R: Ring>(signal: Signal, bell: std::sync::Arc<R>) -> io:
     Ok(id)
 }
 
+/// What the process's sole source (`source::sole`) shares with its handler.
+pub(crate) mod sole {
+    use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::SeqCst};
+
+    use super::{Disposition, Signal, SignalSet, blank_action, io, set_disposition, sigaction};
+
+    /// Signals that arrived and were not taken yet.
+    static ARRIVED: AtomicU64 = AtomicU64::new(0);
+    /// The eventfd to ring, and the process that may ring it: a forked child shares the descriptor.
+    static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
+    static OWNER: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn note(number: libc::c_int) {
+        if OWNER.load(SeqCst) != std::process::id() {
+            return;
+        }
+        let Some(signal) = Signal::from_number(number) else { return };
+        if ARRIVED.fetch_or(SignalSet::EMPTY.with(signal).bits(), SeqCst) == 0 {
+            let one = 1u64;
+            // SAFETY: eventfd takes eight bytes, which are ours; write(2) is async-signal-safe, and errno is put
+            // back for the code that was interrupted. A descriptor of -1 makes it fail without effect.
+            unsafe {
+                let errno = *libc::__errno_location();
+                libc::write(DESCRIPTOR.load(SeqCst), (&raw const one).cast(), 8);
+                *libc::__errno_location() = errno;
+            }
+        }
+    }
+
+    /// Has this process's handler note `set` and ring `descriptor`; `false` when it does so for another source.
+    pub(crate) fn claim(descriptor: i32) -> bool {
+        let own = std::process::id();
+        // What a parent claimed before the fork is not ours to respect.
+        if OWNER.load(SeqCst) == own && DESCRIPTOR.load(SeqCst) != -1 {
+            return false;
+        }
+        ARRIVED.store(0, SeqCst);
+        DESCRIPTOR.store(descriptor, SeqCst);
+        OWNER.store(own, SeqCst);
+        true
+    }
+
+    /// Installs the handler. Sleeping and polling calls are interrupted, most others go on (`SA_RESTART`).
+    pub(crate) fn handle(signal: Signal) -> io::Result<()> {
+        let mut action = blank_action();
+        let handler: extern "C" fn(libc::c_int) = note;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_RESTART;
+        sigaction(signal, Some(&action)).map(drop)
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn take() -> SignalSet {
+        SignalSet::from_bits(ARRIVED.swap(0, SeqCst))
+    }
+
+    /// Gives the signals their defaults back and the claim up.
+    pub(crate) fn release(set: SignalSet) {
+        for signal in set {
+            let _ = set_disposition(signal, Disposition::Default);
+        }
+        DESCRIPTOR.store(-1, SeqCst);
+    }
+}
+
 /// Puts signal-hook's handler back where it was replaced by a default or ignored disposition.
 ///
 /// signal-hook installs its handler once per process and signal. After [`crate::disposition`] has reset

@@ -121,7 +121,7 @@ impl Context {
 
     /// From here on a request to stop is noted instead of ending the process.
     pub(crate) fn heed_signals(&self) -> Result<(), super::Error> {
-        *self.signals.borrow_mut() = Some(Source::pipe(NOTED)?);
+        *self.signals.borrow_mut() = Some(Source::sole(NOTED)?);
         Ok(())
     }
 

@@ -56,7 +56,7 @@ pub fn run_job<W: JobWorker>(
 }
 
 fn work<W: JobWorker>(booted: Booted<W>) -> u8 {
-    let Booted { mut worker, context: cx, mut reporter } = booted;
+    let Booted { mut worker, context: cx, reporter } = booted;
     let mut share = Share::of(&cx);
     let mut errors = 0;
     while !cx.is_stopping() {

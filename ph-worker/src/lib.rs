@@ -19,7 +19,7 @@
 mod context;
 mod job;
 mod lifecycle;
-mod panics;
+pub mod panics;
 
 pub use context::{Context, SettingError};
 pub use job::{JobWorker, run_job};

@@ -28,8 +28,8 @@ pub(crate) fn boot<W>(
     seat: Seat,
     build: impl FnOnce(&Context) -> Result<W, Error>,
 ) -> Result<Booted<W>, u8> {
-    panics::remember_places();
-    let Seat { slot, generation, settings, mut reporter, cell } = seat;
+    panics::enter();
+    let Seat { slot, generation, settings, reporter, cell } = seat;
     let context = Context::new(slot, generation, settings, cell);
     let built = match panics::catch(|| build(&context)) {
         Ok(Ok(worker)) => {

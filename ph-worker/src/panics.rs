@@ -3,19 +3,27 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+static IN_WORKER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Makes panics of this process remember their place instead of printing it: the log tells them.
+/// Makes panics of workers remember their place instead of printing it: the log tells them.
 ///
+/// Called once in the master, before it forks; workers inherit it. The master's own panics are told as ever.
 /// A panic in a thread that the application started ends that thread alone, and is logged where it happens.
 /// `RUST_BACKTRACE` still prints what it always printed.
-pub(crate) fn remember_places() {
+pub fn install() {
     let usual = take_hook();
     let worker = std::thread::current().id();
     set_hook(Box::new(move |panic| {
+        if !IN_WORKER.load(Relaxed) {
+            usual(panic);
+            return;
+        }
         let place = panic.location().map(ToString::to_string);
         if std::thread::current().id() == worker {
             PLACE.with_borrow_mut(|remembered| *remembered = place);
@@ -27,6 +35,11 @@ pub(crate) fn remember_places() {
             usual(panic);
         }
     }));
+}
+
+/// From here on this process is a worker.
+pub(crate) fn enter() {
+    IN_WORKER.store(true, Relaxed);
 }
 
 /// Runs application code. A panic comes back as one sentence.

@@ -33,7 +33,7 @@ pub enum Action {
     },
     /// Look into the shared slots and report every running request as `Busy`.
     Scan,
-    /// Look for processes that ended workers left behind, and end them.
+    /// Reap orphans that have ended, and end those whose worker is gone.
     Sweep,
     /// Read and validate the configuration; answer with `ConfigRead`.
     ReadConfig,
@@ -121,6 +121,8 @@ pub enum Note {
         generation: u32,
         /// From spawn to ready.
         took: Duration,
+        /// Whether it is one of those that a start waits for.
+        first: bool,
     },
     /// A worker ended.
     Died {

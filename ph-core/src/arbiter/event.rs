@@ -141,6 +141,8 @@ pub enum Event {
         /// How.
         status: ExitStatus,
     },
+    /// Some child ended, a worker or an adopted orphan: workers' ends are told by `Exited`, orphans are looked for.
+    ChildEnded,
     /// More or fewer workers.
     Scale {
         /// Who waits for the verdict.

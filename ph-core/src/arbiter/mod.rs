@@ -47,7 +47,8 @@ use worker::{State, Worker};
 /// A deadline missed by more than this was not missed by a busy master, but by a stopped one.
 const GAP: Duration = Duration::from_secs(1);
 
-/// What a worker leaves behind may outlive it by this much.
+/// What a worker leaves behind may outlive it, or stay a zombie, by this much: to look for it takes longer the more
+/// children there are, so a burst of deaths is followed by one look.
 const SWEEP_DELAY: Duration = Duration::from_millis(200);
 
 /// Decides; see the [module](self).
@@ -79,6 +80,8 @@ pub struct Arbiter {
     jitter: Jitter,
     /// The instant of the last step: deadlines up to it have been dealt with.
     now: Instant,
+    /// The earliest deadline of all states, as the last step left them.
+    deadline: Option<Instant>,
 }
 
 /// Where the whole is in its life. Why it stops lives in its phase.
@@ -134,6 +137,7 @@ impl Arbiter {
             started: now,
             jitter: Jitter::new(seed),
             now,
+            deadline: None,
         }
     }
 
@@ -147,11 +151,16 @@ impl Arbiter {
         self.expire(now, &mut out);
         self.reconcile(now, &mut out);
         self.settle(now, &mut out);
+        self.deadline = self.earliest();
         out
     }
 
     /// The instant by which [`step`](Self::step) wants to be called again, if nothing else happens.
     pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn earliest(&self) -> Option<Instant> {
         let spawning = matches!(self.phase, Phase::Starting | Phase::Running);
         let seats = self.seats.values().flat_map(|seat| {
             let wait = seat.wait.filter(|_| spawning && seat.open);
@@ -180,6 +189,7 @@ impl Arbiter {
                 }
             }
             Event::Tick => {}
+            Event::ChildEnded => self.sweep_soon(now),
             Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
             Event::Ready { worker } => self.became_ready(now, worker, out),
             Event::BootFailed { worker, reason } => {
@@ -216,7 +226,8 @@ impl Arbiter {
         let recycle_at = lifetime.map(|lifetime| now + lifetime);
         worker.state = State::Ready { since: now, recycle_at, outdated: None };
         let (generation, took) = (worker.generation, now - worker.spawned);
-        out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took }));
+        let first = self.phase == Phase::Starting;
+        out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took, first }));
         self.trouble = None;
         self.canary_ready(generation);
     }
@@ -289,11 +300,17 @@ impl Arbiter {
             lived,
         }));
         out.push(Action::Reap { worker: key });
-        self.sweep.get_or_insert(now + SWEEP_DELAY);
+        self.sweep_soon(now);
         if unasked && !matches!(self.phase, Phase::Stopping { .. }) {
             self.crashed(now, key, worker.generation, was_ready, &cause, out);
         }
         self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+    }
+
+    fn sweep_soon(&mut self, now: Instant) {
+        if self.phase != Phase::Over {
+            self.sweep.get_or_insert(now + SWEEP_DELAY);
+        }
     }
 
     fn crashed(
@@ -336,6 +353,10 @@ impl Arbiter {
 
     /// Acts on every limit that has run out.
     fn expire(&mut self, now: Instant, out: &mut Vec<Action>) {
+        // What was set by this very event lies ahead; what lay ahead before is known.
+        if self.deadline.is_none_or(|at| at > now) {
+            return;
+        }
         let limit = self.policy.boot_timeout.unwrap_or_default();
         for seat in self.seats.values_mut() {
             if seat.steady_at().is_some_and(|at| at <= now) {
@@ -377,7 +398,7 @@ impl Arbiter {
 
     /// A stopped or suspended master missed its deadlines; its workers are not to blame.
     fn forgive_gap(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(missed) = self.next_deadline() else { return };
+        let Some(missed) = self.deadline else { return };
         let gap = now.saturating_duration_since(missed);
         if gap < GAP {
             return;

@@ -63,6 +63,9 @@ impl Arbiter {
             }
             Phase::Starting | Phase::Running => {
                 let generation = self.generation;
+                if self.is_at_rest() {
+                    return;
+                }
                 self.retire_where("scaled down", now, out, |seat, worker| {
                     !seat.open && worker.is_active()
                 });
@@ -76,6 +79,14 @@ impl Arbiter {
                 self.replace(now, &mut census, out);
             }
         }
+    }
+
+    /// Every wanted seat has one worker, a fresh one, and no other seat has an active one: nothing to bring nearer.
+    fn is_at_rest(&self) -> bool {
+        self.seats.values().all(|seat| {
+            let active = seat.workers.iter().filter(|worker| worker.is_active()).count();
+            if seat.open { active == 1 && seat.has_fresh(self.generation) } else { active == 0 }
+        })
     }
 
     fn census(&self) -> Census {

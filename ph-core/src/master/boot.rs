@@ -113,8 +113,11 @@ fn boot_and_run(
     let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
 
     let poll = Poll::new().map_err(|errno| system(&errno))?;
-    let watch =
-        poll.add(&signals, Token::Signals).and_then(|()| poll.add(&control, Token::Control));
+    let hearing = super::Hearing::new().map_err(|error| system(&error))?;
+    let watch = poll
+        .add(&signals, Token::Signals)
+        .and_then(|()| poll.add(&hearing, Token::Reports))
+        .and_then(|()| poll.add(&control, Token::Control));
     watch.map_err(|errno| system(&errno))?;
     if let Some(guard) = &guard {
         poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
@@ -133,6 +136,7 @@ fn boot_and_run(
         poll,
         signals,
         children: Children::default(),
+        hearing,
         slots,
         control,
         certificates: Certificates::default(),
@@ -146,8 +150,10 @@ fn boot_and_run(
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: waiting.take(),
+        changed_signals: ph_signal::disposition::changed(),
         descriptors,
     };
+    crate::sys::memory::give_back();
     let outcome = master.run();
     *waiting = master.launcher.take();
     launch.hooks.on_exit();

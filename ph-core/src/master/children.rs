@@ -1,22 +1,17 @@
 //! The processes that the master made, by serial number and by pid.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::fd::OwnedFd;
 
 use nix::unistd::Pid;
 
 use super::cells::Cells;
 use crate::arbiter::WorkerKey;
-use crate::report::Reports;
 use crate::sys::pidfd::PidFd;
 
 /// One worker's process, from its fork until it is reaped.
 pub(super) struct Child {
     pub(super) key: WorkerKey,
     pub(super) process: PidFd,
-    /// The pipe that it reports through; `None` once it is closed.
-    pub(super) pipe: Option<OwnedFd>,
-    pub(super) reports: Reports,
     /// Its place in the shared table and on the guard's board.
     pub(super) cell: usize,
     /// When it was forked, in the kernel's ticks since boot.
@@ -40,10 +35,6 @@ impl Children {
 
     pub(super) fn get(&self, serial: u64) -> Option<&Child> {
         self.by_serial.get(&serial)
-    }
-
-    pub(super) fn get_mut(&mut self, serial: u64) -> Option<&mut Child> {
-        self.by_serial.get_mut(&serial)
     }
 
     pub(super) fn remove(&mut self, serial: u64) -> Option<Child> {

@@ -9,6 +9,7 @@ mod cells;
 mod certificate;
 mod children;
 mod control;
+mod hearing;
 mod narrate;
 mod perform;
 mod poll;
@@ -32,6 +33,7 @@ pub use boot::StartError;
 use certificate::Certificates;
 use children::Children;
 use control::Control;
+use hearing::Hearing;
 use poll::{Poll, Token};
 pub use spawn::Seat;
 
@@ -83,6 +85,7 @@ struct Master<'a> {
     poll: Poll,
     signals: ph_signal::Source,
     children: Children,
+    hearing: Hearing,
     slots: Slots,
     control: Control,
     certificates: Certificates,
@@ -99,6 +102,8 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    /// Signals that are not at their default in this process: a worker resets them.
+    changed_signals: ph_signal::SignalSet,
     /// The soft limit on descriptors as the master found it: what a worker gets.
     descriptors: Option<u64>,
 }
@@ -118,17 +123,20 @@ impl Master<'_> {
             if let Some(outcome) = self.outcome.take() {
                 return outcome;
             }
-            for (token, hung_up) in self.poll.wait(self.arbiter.next_deadline()) {
+            let deadline = self.arbiter.next_deadline();
+            for (token, hung_up) in self.poll.wait(deadline) {
                 self.happened(token, hung_up);
             }
-            self.feed(Event::Tick);
+            if deadline.is_some_and(|at| at <= Instant::now()) {
+                self.feed(Event::Tick);
+            }
         }
     }
 
     fn happened(&mut self, token: Token, hung_up: bool) {
         match token {
             Token::Signals => self.take_signals(),
-            Token::Report(serial) => self.hear(serial),
+            Token::Reports => self.hear(),
             Token::Death(serial) => self.mourn(serial),
             Token::Guard => self.replace_guard(),
             Token::Control => self.control.accept(&self.poll),
@@ -139,6 +147,10 @@ impl Master<'_> {
     /// Hands an event to the arbiter, does what it says, and goes on with what came of that.
     fn feed(&mut self, event: Event) {
         self.queue.push_back(event);
+        self.work_off();
+    }
+
+    fn work_off(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             for action in self.arbiter.step(Instant::now(), event) {
                 self.perform(action);

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::arbiter::{Cause, ExitStatus, Note};
 
 pub(super) fn note(note: &Note) {
     match note {
-        Note::Ready { slot, generation, took } => {
+        // A start says it once for all of them.
+        Note::Ready { slot, generation, took, first: true } => {
+            debug!(slot, generation, took = ?took, "worker ready");
+        }
+        Note::Ready { slot, generation, took, first: false } => {
             info!(slot, generation, took = ?took, "worker ready");
         }
         Note::Retiring { slot, why } => info!(slot, why, "worker asked to leave"),

@@ -10,9 +10,6 @@ use crate::arbiter::{Action, Event, Note, Outcome, Policy, Refusal, Speed, Worke
 use crate::report::Report;
 use crate::sys::{cpu, orphans, pidfd};
 
-/// What one look into a worker's pipe takes at most: a worker that floods it costs the others nothing.
-const HEAR: usize = 4096;
-
 impl Master<'_> {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
@@ -60,9 +57,6 @@ impl Master<'_> {
             guard.unwatch(child.cell);
         }
         self.poll.remove(&child.process);
-        if let Some(pipe) = &child.pipe {
-            self.poll.remove(pipe);
-        }
         let _ = child.process.reap();
     }
 
@@ -77,13 +71,16 @@ impl Master<'_> {
         }
     }
 
-    /// Ends what workers that have ended left behind: adopted children that were started during their lives and
-    /// are in no living worker's group.
+    /// Reaps adopted orphans that have ended, and ends those that were left behind: started during the life of a
+    /// worker that has ended, and in no living worker's group.
     fn sweep(&mut self) {
-        let Some(departed) = self.children.departed.take() else { return };
+        let departed = self.children.departed.take();
         for stranger in self.strangers() {
+            if pidfd::reap_child(stranger.pid) {
+                continue;
+            }
             let belongs = self.children.serial_of(stranger.group).is_some();
-            if stranger.started >= departed && !belongs {
+            if departed.is_some_and(|born| stranger.started >= born) && !belongs {
                 let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
                 tracing::info!(
                     pid = stranger.pid.as_raw(),
@@ -93,9 +90,13 @@ impl Master<'_> {
         }
     }
 
+    /// Children that the master did not make.
     fn strangers(&self) -> Vec<orphans::Child> {
         let children = orphans::children(|pid| self.children.serial_of(pid).is_none());
-        children.unwrap_or_default()
+        children.unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot look for orphans");
+            Vec::new()
+        })
     }
 
     fn read_config(&mut self) {
@@ -164,35 +165,23 @@ impl Master<'_> {
         }
     }
 
-    /// A worker said something.
-    pub(super) fn hear(&mut self, serial: u64) {
-        let Some(child) = self.children.get_mut(serial) else { return };
-        let Some(pipe) = &child.pipe else { return };
-        let mut bytes = [0; HEAR];
-        let worker = child.key;
-        match nix::unistd::read(pipe, &mut bytes) {
-            Ok(count @ 1..) => {
-                for report in child.reports.feed(&bytes[..count]) {
-                    self.queue.push_back(match report {
-                        Report::Ready => Event::Ready { worker },
-                        Report::Recycle => Event::Recycle { worker },
-                        Report::Failed(reason) => Event::BootFailed { worker, reason },
-                    });
-                }
-                self.feed(Event::Tick);
-            }
-            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
-            // A worker that closed it has nothing more to say.
-            Ok(0) | Err(_) => {
-                self.poll.remove(pipe);
-                child.pipe = None;
-            }
+    /// Workers said something.
+    pub(super) fn hear(&mut self) {
+        for (serial, report) in self.hearing.listen() {
+            // One that is reaped has nothing more to say.
+            let Some(worker) = self.children.get(serial).map(|child| child.key) else { continue };
+            self.queue.push_back(match report {
+                Report::Ready => Event::Ready { worker },
+                Report::Recycle => Event::Recycle { worker },
+                Report::Failed(reason) => Event::BootFailed { worker, reason },
+            });
         }
+        self.work_off();
     }
 
     /// A worker ended. Its last words come first: they may say why.
     pub(super) fn mourn(&mut self, serial: u64) {
-        self.hear(serial);
+        self.hear();
         let Some(child) = self.children.get(serial) else { return };
         match child.process.look() {
             Ok(Some(status)) => {
@@ -203,21 +192,6 @@ impl Master<'_> {
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(slot = child.key.slot, %error, "cannot look at a worker's end");
-            }
-        }
-    }
-
-    /// Takes every dead child in turn: a worker goes its own way, an adopted orphan is reaped by pid.
-    pub(super) fn mourn_all(&mut self) {
-        while let Ok(Some(pid)) = pidfd::next_dead_child() {
-            match self.children.serial_of(pid) {
-                Some(serial) => {
-                    self.mourn(serial);
-                    if self.children.get(serial).is_some() {
-                        return;
-                    }
-                }
-                None => pidfd::reap_child(pid),
             }
         }
     }

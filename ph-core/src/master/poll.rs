@@ -17,8 +17,8 @@ pub(super) enum Token {
     Control,
     /// A client of the control socket can be read or written.
     Client(u64),
-    /// The worker of this serial number said something.
-    Report(u64),
+    /// Workers said something.
+    Reports,
     /// The worker of this serial number ended.
     Death(u64),
 }
@@ -33,7 +33,7 @@ impl Token {
             Self::Guard => (1, 0),
             Self::Control => (2, 0),
             Self::Client(id) => (3, id),
-            Self::Report(serial) => (4, serial),
+            Self::Reports => (4, 0),
             Self::Death(serial) => (5, serial),
         };
         kind << KIND | number
@@ -46,7 +46,7 @@ impl Token {
             1 => Some(Self::Guard),
             2 => Some(Self::Control),
             3 => Some(Self::Client(number)),
-            4 => Some(Self::Report(number)),
+            4 => Some(Self::Reports),
             5 => Some(Self::Death(number)),
             _ => None,
         }

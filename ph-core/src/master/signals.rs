@@ -20,7 +20,7 @@ impl Master<'_> {
             }
         };
         if pending.contains(Signal::CHLD) {
-            self.mourn_all();
+            self.feed(Event::ChildEnded);
         }
         if pending.contains(Signal::USR1) {
             self.reopen_logs();

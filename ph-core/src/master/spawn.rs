@@ -1,10 +1,8 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::rc::Rc;
 
-use nix::fcntl::OFlag;
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::Pid;
 use ph_config::Settings;
 
 use super::Master;
@@ -12,7 +10,7 @@ use super::children::Child;
 use super::poll::Token;
 use crate::arbiter::{Event, WorkerKey};
 use crate::log;
-use crate::report::{Reporter, Reports};
+use crate::report::Reporter;
 use crate::slots::Slot;
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
@@ -54,13 +52,20 @@ impl Master<'_> {
         generation: u32,
         cell: usize,
     ) -> Result<(), SysError> {
-        let call = |what| move |errno: nix::Error| SysError::Call { what, source: errno.into() };
-        let pipe = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK);
-        let (hear, say) = pipe.map_err(call("make a pipe"))?;
+        // All that needs memory is done here, once: each page that the child writes to has to be copied.
         let master = nix::unistd::getpid();
-        self.slots.items()[cell].clear();
+        let slot = &self.slots.items()[cell];
+        slot.clear();
+        self.title.lay_out(&format!("ph: worker {} [{}]", key.slot, self.name));
+        let seat = Seat {
+            slot: key.slot,
+            generation,
+            settings: Rc::clone(&self.generations[&generation]),
+            reporter: self.hearing.reporter(key.serial),
+            cell: slot,
+        };
         let pid = match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, cell, say, master),
+            Forked::Child => self.become_worker(seat, master),
             Forked::Parent(pid) => pid,
         };
         fork::lead_group(pid);
@@ -71,55 +76,32 @@ impl Master<'_> {
         };
         let process = PidFd::open(pid)
             .map_err(|source| disown(SysError::Call { what: "open a pidfd", source }))?;
-        let watched = self
-            .poll
-            .add(&process, Token::Death(key.serial))
-            .and_then(|()| self.poll.add(&hear, Token::Report(key.serial)));
-        if let Err(errno) = watched {
-            self.poll.remove(&process);
-            return Err(disown(call("watch a worker")(errno)));
-        }
+        self.poll.add(&process, Token::Death(key.serial)).map_err(|errno| {
+            disown(SysError::Call { what: "watch a worker", source: errno.into() })
+        })?;
         if let Some(guard) = &self.guard {
             guard.watch(cell, pid);
         }
-        let (pipe, reports) = (Some(hear), Reports::default());
-        self.children.insert(Child { key, process, pipe, reports, cell, born: ticks() });
+        self.children.insert(Child { key, process, cell, born: ticks() });
         Ok(())
     }
 
     /// The child's side. What the master owned is still in this memory; nothing of it is dropped or used again.
-    fn become_worker(
-        &mut self,
-        key: WorkerKey,
-        generation: u32,
-        cell: usize,
-        say: OwnedFd,
-        master: Pid,
-    ) -> ! {
+    fn become_worker(&mut self, seat: Seat, master: Pid) -> ! {
         if !fork::die_with(master) {
             fork::leave(1);
         }
         fork::lead_group(Pid::from_raw(0));
-        let log = log::descriptor();
-        let keep: Vec<_> = [Some(say.as_fd()), log].into_iter().flatten().collect();
-        fds::close_all_but(&keep);
+        let say = self.hearing.kept();
+        fds::close_all_but(&mut [say, log::descriptor().unwrap_or(say)]);
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
         }
-        self.title.set(&format!("ph: worker {} [{}]", key.slot, self.name));
-        log::identify(Some(key.slot));
-        fork::fresh_signals();
-        self.hooks.post_fork(key.slot);
-        let settings = self.generations.get(&generation).cloned();
-        let Some(settings) = settings else { fork::leave(1) };
-        let code = (self.worker)(Seat {
-            slot: key.slot,
-            generation,
-            settings: Rc::clone(&settings),
-            reporter: Reporter::new(say),
-            cell: &self.slots.items()[cell],
-        });
-        fork::leave(code)
+        self.title.wear();
+        log::identify(Some(seat.slot));
+        fork::fresh_signals(self.changed_signals);
+        self.hooks.post_fork(seat.slot);
+        fork::leave((self.worker)(seat))
     }
 }
 

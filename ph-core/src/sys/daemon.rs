@@ -58,7 +58,7 @@ pub fn daemonize() -> Result<Side, SysError> {
     let _ = ph_signal::mask::set_mask(ph_signal::SignalSet::EMPTY);
     // Nothing of ours has a descriptor yet but the pipe: this runs before logs, locks and sockets are opened.
     std::mem::forget(answer);
-    fds::close_all_but(&[report.as_fd()]);
+    fds::close_all_but(&mut [report.as_fd()]);
     fds::silence().map_err(SysError::call("open /dev/null"))?;
     Ok(Side::Daemon(Launcher(File::from(report))))
 }

@@ -1,7 +1,7 @@
 //! What a child inherits: nothing that is not its own.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::cvt;
 
@@ -9,12 +9,12 @@ use super::cvt;
 ///
 /// Only for a process that was just forked and never returns to the code that owned them: the owners of the closed
 /// descriptors are still in its memory, and must not be dropped or used.
-pub fn close_all_but(keep: &[BorrowedFd<'_>]) {
-    let mut keep: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= 3).collect();
-    keep.sort_unstable();
+///
+/// Takes no memory: a page that a child writes to first has to be copied.
+pub fn close_all_but(keep: &mut [BorrowedFd<'_>]) {
+    keep.sort_unstable_by_key(AsRawFd::as_raw_fd);
     let mut first: u32 = 3;
-    for fd in keep {
-        let fd = fd as u32;
+    for fd in keep.iter().map(|fd| fd.as_raw_fd() as u32).filter(|fd| *fd >= 3) {
         if fd > first {
             close_range(first, fd - 1);
         }
@@ -31,12 +31,14 @@ fn close_range(first: u32, last: u32) {
     }
 }
 
-/// Raises the soft limit on open descriptors to the hard one, and returns the soft limit as it was.
+/// Raises the soft limit on open descriptors to the hard one, and returns the soft limit as it was; `None` if it was as high
+/// already.
 ///
 /// A master needs two for each worker; what it runs gets the old limit back.
 pub fn raise_limit() -> Option<u64> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let (soft, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).ok().filter(|(soft, hard)| soft < hard)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok()?;
     Some(soft)
 }

@@ -65,12 +65,11 @@ pub fn lead_group(pid: Pid) {
 ///
 /// `SIGSEGV` and `SIGBUS` keep their handlers, and `SIGPIPE` stays ignored: that is how the Rust runtime sets them
 /// up, to tell a stack overflow and to make a closed connection an error instead of an end.
-pub fn fresh_signals() {
-    ph_signal::disposition::reset_for_child(SignalSet::of(&[
-        Signal::SEGV,
-        Signal::BUS,
-        Signal::PIPE,
-    ]));
+///
+/// `changed` is what the master found changed in itself; asking in each child would cost a call per signal.
+pub fn fresh_signals(changed: SignalSet) {
+    let keep = SignalSet::of(&[Signal::SEGV, Signal::BUS, Signal::PIPE]);
+    ph_signal::disposition::reset(changed.difference(keep));
     let _ = ph_signal::disposition::ignore(Signal::USR1);
     let _ = ph_signal::mask::set_mask(SignalSet::EMPTY);
 }

@@ -10,6 +10,7 @@ pub mod fds;
 pub mod fork;
 pub mod guard;
 pub mod lock;
+pub mod memory;
 pub mod orphans;
 pub mod pidfd;
 pub mod shared;

@@ -54,7 +54,7 @@ impl PidFd {
 
     fn wait(&self, options: libc::c_int) -> io::Result<Option<ExitStatus>> {
         let id = self.fd.as_raw_fd() as libc::id_t;
-        Ok(waitid(libc::P_PIDFD, id, options)?.map(|(_, status)| status))
+        waitid(libc::P_PIDFD, id, options)
     }
 }
 
@@ -64,19 +64,10 @@ impl AsFd for PidFd {
     }
 }
 
-/// The next ended child of any kind, still unreaped: `waitid(P_ALL, WNOWAIT)`.
-pub fn next_dead_child() -> io::Result<Option<Pid>> {
-    match waitid(libc::P_ALL, 0, libc::WNOWAIT) {
-        Ok(found) => Ok(found.map(|(pid, _)| pid)),
-        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Reaps one ended child by pid: an adopted orphan, never a worker.
-pub fn reap_child(pid: Pid) {
-    // Nothing to do about a failure: then it is not ours, or not dead yet and told again.
-    let _ = waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0);
+/// Reaps one ended child by pid: an adopted orphan, never a worker. `false` while it lives.
+pub fn reap_child(pid: Pid) -> bool {
+    // An error means that it is not ours, so there is nothing to reap.
+    !matches!(waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0), Ok(None))
 }
 
 /// `waitid(2)` for ended children, without waiting. Real-time signals included, which is why it is our own call.
@@ -84,7 +75,7 @@ fn waitid(
     kind: libc::idtype_t,
     id: libc::id_t,
     options: libc::c_int,
-) -> io::Result<Option<(Pid, ExitStatus)>> {
+) -> io::Result<Option<ExitStatus>> {
     let options = options | libc::WEXITED | libc::WNOHANG;
     // SAFETY: `siginfo_t` is plain data for which zeroes are a value; the kernel fills it in. It leaves the pid
     // zero when nobody has ended, and sets the SIGCHLD fields otherwise, which are the ones read here.
@@ -100,5 +91,5 @@ fn waitid(
         libc::CLD_EXITED => ExitStatus::Code(status),
         _ => ExitStatus::Signal { signal: status, core: code == libc::CLD_DUMPED },
     };
-    Ok(Some((Pid::from_raw(pid), status)))
+    Ok(Some(status))
 }

@@ -1,13 +1,12 @@
 //! Process titles: what `ps` shows as command line, and the 15 bytes of `comm`.
 //!
-//! The kernel reads a command line from the memory between `arg_start` and `arg_end` of the process. [`prepare`]
+//! The kernel reads a command line from the memory between `arg_start` and `arg_end` of the process. [`Title::prepare`]
 //! moves that pair, once in the master and by `PR_SET_MM_MAP`, to a page of our own: one byte of arguments, the
 //! rest declared as environment. A last argument byte that is not NUL makes the kernel show the text up to the
 //! first NUL even beyond `arg_end` (`fs/proc/base.c`, in place for the sake of setproctitle(3)); so a title is
 //! exactly what was set, and a worker's costs no system call but the one for `comm`. Where the kernel was built
 //! without `PR_SET_MM_MAP`, the original argument memory is overwritten instead, as far as it reaches.
 
-use std::ffi::CString;
 use std::io;
 use std::ptr::NonNull;
 
@@ -21,6 +20,9 @@ pub struct Title {
     start: NonNull<u8>,
     len: usize,
     moved: bool,
+    /// What to show next, its final NUL included.
+    text: Vec<u8>,
+    comm: [u8; 16],
 }
 
 impl Title {
@@ -28,13 +30,13 @@ impl Title {
     pub fn prepare() -> Result<Self, SysError> {
         let layout = Layout::read().map_err(SysError::call("read the memory layout"))?;
         if let Ok(start) = move_arguments(&layout) {
-            return Ok(Self { start, len: PAGE, moved: true });
+            return Ok(Self { start, len: PAGE, moved: true, text: Vec::new(), comm: [0; 16] });
         }
         let len = layout.arg_end.saturating_sub(layout.arg_start);
         let start = NonNull::new(layout.arg_start as *mut u8)
             .filter(|_| len > 1)
             .ok_or_else(|| SysError::call("set a title")(io::ErrorKind::Unsupported.into()))?;
-        Ok(Self { start, len, moved: false })
+        Ok(Self { start, len, moved: false, text: Vec::new(), comm: [0; 16] })
     }
 
     /// Whether titles of any length are exact, or cut at the length of the original command line.
@@ -44,19 +46,32 @@ impl Title {
 
     /// Sets the title of the calling process, and `comm` to its first 15 bytes.
     pub fn set(&mut self, title: &str) {
+        self.lay_out(title);
+        self.wear();
+    }
+
+    /// Lays a title out for a child that is about to be forked, which then only has to [`wear`](Self::wear) it.
+    pub fn lay_out(&mut self, title: &str) {
         let text = &title.as_bytes()[..title.len().min(self.len - 1)];
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        self.text.push(0);
+        let end = title.floor_char_boundary(15);
+        self.comm = [0; 16];
+        self.comm[..end].copy_from_slice(&title.as_bytes()[..end]);
+    }
+
+    /// Shows the title that was laid out last. Takes no memory.
+    pub fn wear(&mut self) {
         // SAFETY: `start` points to `len` writable bytes that live as long as the process: either the page mapped
         // for this purpose, or the original argument block, which nothing of ours reads after start-up. `text` is
-        // shorter than `len`, and the memory it comes from is neither of the two.
+        // no longer than `len`, and lies elsewhere, on the heap; the rest up to `len` is zeroed. `comm` ends in a
+        // NUL, and is copied by the call.
         unsafe {
             let start = self.start.as_ptr();
-            std::ptr::copy_nonoverlapping(text.as_ptr(), start, text.len());
-            std::ptr::write_bytes(start.add(text.len()), 0, self.len - text.len());
-        }
-        let end =
-            (0..=title.len().min(15)).rev().find(|at| title.is_char_boundary(*at)).unwrap_or(0);
-        if let Ok(comm) = CString::new(&title[..end]) {
-            let _ = nix::sys::prctl::set_name(&comm);
+            std::ptr::copy_nonoverlapping(self.text.as_ptr(), start, self.text.len());
+            std::ptr::write_bytes(start.add(self.text.len()), 0, self.len - self.text.len());
+            libc::prctl(libc::PR_SET_NAME, self.comm.as_ptr());
         }
     }
 }
