@@ -2,18 +2,27 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
 use nix::sys::signal::Signal;
 
 use crate::process::Process;
 use crate::sandbox::{Output, Sandbox};
-use crate::wait::until;
+use crate::wait::{DEADLINE, until};
 
-/// Runs any command to its end.
+/// Runs any command to its end, which must come: one that runs on is ended, and the test with it.
 #[track_caller]
 pub fn finish(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let process = Process::find(child.id() as i32).unwrap();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(2 * DEADLINE) else {
+        process.signal(Signal::SIGKILL);
+        panic!("{command:?} does not end");
+    };
+    let output = output.unwrap();
     Output {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
