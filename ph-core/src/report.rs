@@ -38,14 +38,13 @@ impl Report {
 #[derive(Clone, Debug)]
 pub struct Reporter {
     pipe: Rc<File>,
-    /// Made by the master, so that saying "ready" costs the worker no memory of its own.
-    prefix: String,
+    serial: u64,
 }
 
 impl Reporter {
     /// The voice of the worker with this serial number.
     pub fn new(pipe: Rc<File>, serial: u64) -> Self {
-        Self { pipe, prefix: format!("{serial} ") }
+        Self { pipe, serial }
     }
 
     /// Says it. An error means that the master is gone.
@@ -55,17 +54,30 @@ impl Reporter {
             Report::Recycle => "recycle\n",
             Report::Failed(reason) => return self.say_failed(reason),
         };
-        // Far below what the kernel takes in one piece, so never written in part.
-        let pieces = [IoSlice::new(self.prefix.as_bytes()), IoSlice::new(words.as_bytes())];
-        (&*self.pipe).write_vectored(&pieces).map(drop)
+        self.write(words)
     }
 
     fn say_failed(&self, reason: &str) -> io::Result<()> {
         let end = reason.floor_char_boundary(LONGEST);
         // One line is one report, whatever the error's text looks like.
         let words = reason[..end].replace(['\n', '\r'], " ");
-        let line = format!("{}failed {words}\n", self.prefix);
-        (&*self.pipe).write(line.as_bytes()).map(drop)
+        self.write(&format!("failed {words}\n"))
+    }
+
+    /// One line in one call, and in no memory but the stack's: a page that a worker writes to has to be copied.
+    fn write(&self, words: &str) -> io::Result<()> {
+        let mut prefix = [b' '; 21];
+        let (mut left, mut at) = (self.serial, prefix.len() - 1);
+        loop {
+            at -= 1;
+            prefix[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        let pieces = [IoSlice::new(&prefix[at..]), IoSlice::new(words.as_bytes())];
+        (&*self.pipe).write_vectored(&pieces).map(drop)
     }
 }
 

@@ -100,7 +100,7 @@ fn boot_and_run(
     let descriptors = fds::raise_limit();
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
-    title.set(&format!("ph: master [{name}]"));
+    title.set(format_args!("ph: master [{name}]"));
     let slots = slots::create().map_err(|error| system(&error))?;
     let guard = if std::process::id() == 1 {
         nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
@@ -136,6 +136,7 @@ fn boot_and_run(
         poll,
         signals,
         children: Children::default(),
+        newborn: Vec::new(),
         hearing,
         slots,
         control,

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use ph_config::{ConfigError, Settings};
 
-use crate::arbiter::{Arbiter, Event, Outcome};
+use crate::arbiter::{Action, Arbiter, Event, Outcome};
 use crate::slots::Slots;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
@@ -85,6 +85,8 @@ struct Master<'a> {
     poll: Poll,
     signals: ph_signal::Source,
     children: Children,
+    /// Made in the batch of forks under way, and not yet among the children.
+    newborn: Vec<children::Child>,
     hearing: Hearing,
     slots: Slots,
     control: Control,
@@ -153,8 +155,13 @@ impl Master<'_> {
     fn work_off(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             for action in self.arbiter.step(Instant::now(), event) {
+                // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
+                if !matches!(action, Action::Spawn { .. }) {
+                    self.register_newborn();
+                }
                 self.perform(action);
             }
+            self.register_newborn();
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::report::Report;
 use crate::sys::{cpu, orphans, pidfd};
 
 impl Master<'_> {
+    #[inline(never)]
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn { worker, generation } => self.spawn(worker, generation),

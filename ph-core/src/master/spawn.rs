@@ -33,6 +33,7 @@ pub struct Seat {
 
 impl Master<'_> {
     /// Makes a process for this worker, or tells the arbiter why it can't be.
+    #[inline(never)]
     pub(super) fn spawn(&mut self, key: WorkerKey, generation: u32) {
         let Some(cell) = self.children.cells.take() else {
             let reason = "every place of the shared table is taken".to_owned();
@@ -52,42 +53,46 @@ impl Master<'_> {
         generation: u32,
         cell: usize,
     ) -> Result<(), SysError> {
-        // All that needs memory is done here, once: each page that the child writes to has to be copied.
+        // Between two forks of a batch as few pages as possible are written to, on both sides: each has to be copied.
         let master = nix::unistd::getpid();
         let slot = &self.slots.items()[cell];
         slot.clear();
-        self.title.lay_out(&format!("ph: worker {} [{}]", key.slot, self.name));
-        let seat = Seat {
-            slot: key.slot,
-            generation,
-            settings: Rc::clone(&self.generations[&generation]),
-            reporter: self.hearing.reporter(key.serial),
-            cell: slot,
-        };
+        self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
         let pid = match fork::fork()? {
-            Forked::Child => self.become_worker(seat, master),
+            Forked::Child => self.become_worker(key, generation, slot, master),
             Forked::Parent(pid) => pid,
         };
         fork::lead_group(pid);
-        // Unknown to the table of children, it is reaped like any orphan.
-        let disown = |error: SysError| {
-            let _ = ph_signal::kill(pid.as_raw(), ph_signal::Signal::KILL);
-            error
-        };
-        let process = PidFd::open(pid)
-            .map_err(|source| disown(SysError::Call { what: "open a pidfd", source }))?;
-        self.poll.add(&process, Token::Death(key.serial)).map_err(|errno| {
-            disown(SysError::Call { what: "watch a worker", source: errno.into() })
-        })?;
         if let Some(guard) = &self.guard {
             guard.watch(cell, pid);
         }
-        self.children.insert(Child { key, process, cell, born: ticks() });
+        // Unknown to the table of children, it is reaped like any orphan.
+        let process = PidFd::open(pid).inspect_err(|_| end(pid));
+        let process = process.map_err(|source| SysError::Call { what: "open a pidfd", source })?;
+        self.poll.add(&process, Token::Death(key.serial)).map_err(|errno| {
+            end(pid);
+            SysError::Call { what: "watch a worker", source: errno.into() }
+        })?;
+        self.newborn.push(Child { key, process, cell, born: ticks() });
         Ok(())
     }
 
+    /// Enters the children of a batch of forks into the tables.
+    pub(super) fn register_newborn(&mut self) {
+        for child in self.newborn.drain(..) {
+            self.children.insert(child);
+        }
+    }
+
     /// The child's side. What the master owned is still in this memory; nothing of it is dropped or used again.
-    fn become_worker(&mut self, seat: Seat, master: Pid) -> ! {
+    #[inline(never)]
+    fn become_worker(
+        &mut self,
+        key: WorkerKey,
+        generation: u32,
+        cell: &'static Slot,
+        master: Pid,
+    ) -> ! {
         if !fork::die_with(master) {
             fork::leave(1);
         }
@@ -98,11 +103,22 @@ impl Master<'_> {
             fds::set_limit(soft);
         }
         self.title.wear();
-        log::identify(Some(seat.slot));
+        log::identify(Some(key.slot));
         fork::fresh_signals(self.changed_signals);
-        self.hooks.post_fork(seat.slot);
-        fork::leave((self.worker)(seat))
+        self.hooks.post_fork(key.slot);
+        let code = (self.worker)(Seat {
+            slot: key.slot,
+            generation,
+            settings: Rc::clone(&self.generations[&generation]),
+            reporter: self.hearing.reporter(key.serial),
+            cell,
+        });
+        fork::leave(code)
     }
+}
+
+fn end(pid: Pid) {
+    let _ = ph_signal::kill(pid.as_raw(), ph_signal::Signal::KILL);
 }
 
 /// The kernel's clock for process starts: hundredths of a second since boot, suspension included.

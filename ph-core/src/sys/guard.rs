@@ -110,7 +110,7 @@ fn watch_over(listen: OwnedFd, board: &SharedTable<AtomicI32>, title: &mut Title
     let _ = nix::unistd::chdir("/");
     fds::close_all_but(&mut [listen.as_fd()]);
     let _ = fds::silence();
-    title.set(&format!("ph: guard [{name}]"));
+    title.set(format_args!("ph: guard [{name}]"));
     let mut lifeline = std::fs::File::from(listen);
     let mut byte = [0];
     while matches!(lifeline.read(&mut byte), Ok(1..)) {}

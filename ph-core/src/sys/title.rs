@@ -7,12 +7,15 @@
 //! exactly what was set, and a worker's costs no system call but the one for `comm`. Where the kernel was built
 //! without `PR_SET_MM_MAP`, the original argument memory is overwritten instead, as far as it reaches.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::ptr::NonNull;
 
 use super::{SysError, cvt};
 
 const PAGE: usize = 4096;
+/// Longest title, in bytes; what is beyond is cut.
+const LONGEST: usize = 255;
 
 /// Memory that the kernel shows as the command line.
 #[derive(Debug)]
@@ -20,8 +23,8 @@ pub struct Title {
     start: NonNull<u8>,
     len: usize,
     moved: bool,
-    /// What to show next, its final NUL included.
-    text: Vec<u8>,
+    /// What to show next, with at least one NUL behind it.
+    text: [u8; LONGEST + 1],
     comm: [u8; 16],
 }
 
@@ -30,13 +33,17 @@ impl Title {
     pub fn prepare() -> Result<Self, SysError> {
         let layout = Layout::read().map_err(SysError::call("read the memory layout"))?;
         if let Ok(start) = move_arguments(&layout) {
-            return Ok(Self { start, len: PAGE, moved: true, text: Vec::new(), comm: [0; 16] });
+            return Ok(Self::at(start, PAGE, true));
         }
         let len = layout.arg_end.saturating_sub(layout.arg_start);
         let start = NonNull::new(layout.arg_start as *mut u8)
             .filter(|_| len > 1)
             .ok_or_else(|| SysError::call("set a title")(io::ErrorKind::Unsupported.into()))?;
-        Ok(Self { start, len, moved: false, text: Vec::new(), comm: [0; 16] })
+        Ok(Self::at(start, len, false))
+    }
+
+    fn at(start: NonNull<u8>, len: usize, moved: bool) -> Self {
+        Self { start, len, moved, text: [0; LONGEST + 1], comm: [0; 16] }
     }
 
     /// Whether titles of any length are exact, or cut at the length of the original command line.
@@ -45,32 +52,37 @@ impl Title {
     }
 
     /// Sets the title of the calling process, and `comm` to its first 15 bytes.
-    pub fn set(&mut self, title: &str) {
+    pub fn set(&mut self, title: fmt::Arguments<'_>) {
         self.lay_out(title);
         self.wear();
     }
 
     /// Lays a title out for a child that is about to be forked, which then only has to [`wear`](Self::wear) it.
-    pub fn lay_out(&mut self, title: &str) {
-        let text = &title.as_bytes()[..title.len().min(self.len - 1)];
-        self.text.clear();
-        self.text.extend_from_slice(text);
-        self.text.push(0);
-        let end = title.floor_char_boundary(15);
+    pub fn lay_out(&mut self, title: fmt::Arguments<'_>) {
+        self.text = [0; LONGEST + 1];
+        let most = LONGEST.min(self.len - 1);
+        let mut room = &mut self.text[..most];
+        // What doesn't fit is cut: the error says no more than that.
+        let _ = room.write_fmt(title);
+        let end = self.text.iter().position(|byte| *byte == 0).unwrap_or(LONGEST).min(15);
         self.comm = [0; 16];
-        self.comm[..end].copy_from_slice(&title.as_bytes()[..end]);
+        self.comm[..end].copy_from_slice(&self.text[..end]);
+        // A character cut in two is left out.
+        while std::str::from_utf8(&self.comm).is_err() {
+            let last = self.comm.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+            self.comm[last] = 0;
+        }
     }
 
     /// Shows the title that was laid out last. Takes no memory.
     pub fn wear(&mut self) {
+        let shown = self.len.min(self.text.len());
         // SAFETY: `start` points to `len` writable bytes that live as long as the process: either the page mapped
-        // for this purpose, or the original argument block, which nothing of ours reads after start-up. `text` is
-        // no longer than `len`, and lies elsewhere, on the heap; the rest up to `len` is zeroed. `comm` ends in a
-        // NUL, and is copied by the call.
+        // for this purpose, or the original argument block, which nothing of ours reads after start-up. `shown` is
+        // no more than that, nor than `text`, which lies elsewhere; a shorter memory still ends in a NUL, since a
+        // title is laid out one byte shorter than it. `comm` ends in a NUL, and is copied by the call.
         unsafe {
-            let start = self.start.as_ptr();
-            std::ptr::copy_nonoverlapping(self.text.as_ptr(), start, self.text.len());
-            std::ptr::write_bytes(start.add(self.text.len()), 0, self.len - self.text.len());
+            std::ptr::copy_nonoverlapping(self.text.as_ptr(), self.start.as_ptr(), shown);
             libc::prctl(libc::PR_SET_NAME, self.comm.as_ptr());
         }
     }
