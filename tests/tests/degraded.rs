@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use ph_tests::users::{limit_processes, nobody_else};
+use ph_tests::users::{limit_files, limit_processes, nobody_else};
 use ph_tests::{Process, Sandbox, until, until_some};
 use serde_json::Value;
 
@@ -186,8 +186,8 @@ fn s36_a_guard_that_dies_at_the_limit_is_replaced_when_it_is_lifted() {
     // Below what there is: nothing at all can be made.
     limit_processes(user, master, 1);
     old.signal(Signal::SIGKILL);
-    until("the master notices", || sandbox.read("app.log").contains("guard"));
-    sandbox.status();
+    until("the master notices", || guard().is_none_or(|now| now != old));
+    assert_eq!(sandbox.workers("ready").len(), 2, "the workers go on without one");
     limit_processes(user, master, 100);
     let new = until_some("another guard is there", || guard().filter(|new| *new != old));
     sandbox.adopt(new);
@@ -195,4 +195,29 @@ fn s36_a_guard_that_dies_at_the_limit_is_replaced_when_it_is_lifted() {
     let workers = sandbox.settled(2);
     master.signal(Signal::SIGKILL);
     until("nobody is left", || !new.is_alive() && !workers.iter().any(|(_, it)| it.is_alive()));
+}
+
+/// Each worker costs the master descriptors; without any, it waits for better times as well.
+#[test]
+fn s36_the_limit_on_descriptors_delays_a_scale() {
+    let sandbox = Sandbox::new("nofile", "number_workers = 2\nrestart_backoff_max = 300ms\n");
+    sandbox.ok(&["start"]);
+    let (master, before) = (sandbox.master(), sandbox.settled(2));
+    let highest = *sandbox.unwatched(master).keys().max().unwrap() as usize;
+    // One for the client that asks, and some that are enough for one more worker at most.
+    limit_files(master, highest + 5);
+    let output = sandbox.run(&["scale", "6"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains("Too many open files"), "{output:?}");
+    until("it is degraded", || sandbox.status()["state"] == "degraded");
+    assert_eq!(sandbox.workers("ready")[..2], before, "others were touched");
+    limit_files(master, 200);
+    let after = sandbox.settled(6);
+    until("it is well again", || sandbox.status()["state"] == "running");
+    assert_eq!(after[..2], before);
+    let workers: Vec<Process> = after.iter().map(|(_, worker)| *worker).collect();
+    until("what failed half-way is gone", || {
+        master.children().iter().all(|child| workers.contains(child))
+    });
+    sandbox.ok(&["stop"]);
 }

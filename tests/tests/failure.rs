@@ -210,6 +210,23 @@ fn s33_a_stopped_worker_with_a_request_is_killed_at_timeout() {
     sandbox.ok(&["stop"]);
 }
 
+/// A worker that is late with every request is no reason to fork without a pause.
+#[test]
+fn s33_workers_killed_at_timeout_wait_like_those_that_crash() {
+    let section = "timeout = 200ms\nrestart_backoff = 300ms\nrestart_backoff_max = 300ms\n\
+                   app.job = sleep\n";
+    let sandbox = Sandbox::new("late", section);
+    sandbox.ok(&["start"]);
+    until("five were killed", || sandbox.times("new", 0).len() >= 6);
+    let times = sandbox.times("new", 0);
+    // The first is replaced at once; the others live for their timeout, and then their successor waits.
+    for pair in times[1..6].windows(2) {
+        let wait = Duration::from_nanos(pair[1] - pair[0]);
+        assert!(wait >= Duration::from_millis(500), "the next came after {wait:?}");
+    }
+    sandbox.ok(&["stop", "--quick"]);
+}
+
 /// A worker that has done its share and waits for its successor is inside no request, however short the timeout.
 #[test]
 fn s33_a_stopped_worker_without_a_request_is_left_alone() {
