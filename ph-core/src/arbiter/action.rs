@@ -33,6 +33,8 @@ pub enum Action {
     },
     /// Look into the shared slots and report every running request as `Busy`.
     Scan,
+    /// Start another guard in the place of the one that died; answer with `GuardFailed` if that can't be.
+    StartGuard,
     /// Reap orphans that have ended, and end those whose worker is gone.
     Sweep,
     /// Read and validate the configuration; answer with `ConfigRead`.

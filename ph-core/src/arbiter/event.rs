@@ -141,6 +141,10 @@ pub enum Event {
         /// How.
         status: ExitStatus,
     },
+    /// The guard ended.
+    GuardDied,
+    /// A guard could not be started.
+    GuardFailed,
     /// Some child ended, a worker or an adopted orphan: workers' ends are told by `Exited`, orphans are looked for.
     ChildEnded,
     /// More or fewer workers.

@@ -22,8 +22,10 @@
 
 mod action;
 mod change;
+mod ends;
 mod event;
 mod jitter;
+mod limits;
 mod policy;
 mod reload;
 mod request;
@@ -40,7 +42,7 @@ use change::{Reload, Waiter};
 pub use event::{Event, ExitStatus, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use jitter::Jitter;
 pub use policy::{MAX_WORKERS, Policy};
-use seat::{Seat, back_off};
+use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
 use worker::{State, Worker};
 
@@ -50,6 +52,9 @@ const GAP: Duration = Duration::from_secs(1);
 /// What a worker leaves behind may outlive it, or stay a zombie, by this much: to look for it takes longer the more
 /// children there are, so a burst of deaths is followed by one look.
 const SWEEP_DELAY: Duration = Duration::from_millis(200);
+
+/// Between two attempts to start a guard, while the system refuses.
+const GUARD_RETRY: Duration = Duration::from_secs(1);
 
 /// Decides; see the [module](self).
 #[derive(Debug)]
@@ -69,9 +74,13 @@ pub struct Arbiter {
     waiters: Vec<Waiter>,
     /// The system refuses to make processes: no slot tries before then.
     trouble: Option<Trouble>,
-    scan: Scan,
+    /// When to look for late requests next: every quarter of `timeout`, and exactly when one is due. `None` while no
+    /// worker can be inside one.
+    scan: Option<Instant>,
     /// When to look for what ended workers left behind: once for a burst of deaths.
     sweep: Option<Instant>,
+    /// When to try to start a guard again.
+    guard_retry: Option<Instant>,
     /// Requests count from here at the earliest, after the master itself was away.
     forgiven: Option<Instant>,
     totals: Totals,
@@ -107,13 +116,6 @@ struct Trouble {
     failures: u32,
 }
 
-/// When to look for late requests: every quarter of `timeout`, and exactly when one is due.
-#[derive(Clone, Debug)]
-struct Scan {
-    last: Instant,
-    due: Option<Instant>,
-}
-
 impl Arbiter {
     /// An arbiter that waits for [`Event::Start`]. `seed` drives the jitter of back-offs and lifetimes.
     pub fn new(policy: Policy, now: Instant, seed: u64) -> Self {
@@ -129,8 +131,9 @@ impl Arbiter {
             queued: None,
             waiters: Vec::new(),
             trouble: None,
-            scan: Scan { last: now, due: None },
+            scan: None,
             sweep: None,
+            guard_retry: None,
             forgiven: None,
             totals: Totals::default(),
             last_change: None,
@@ -168,7 +171,7 @@ impl Arbiter {
         });
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats
-            .chain([trouble, self.scan_at(), self.sweep])
+            .chain([trouble, self.scan, self.sweep, self.guard_retry])
             .flatten()
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
@@ -189,6 +192,12 @@ impl Arbiter {
                 }
             }
             Event::Tick => {}
+            Event::GuardDied => {
+                if self.phase != Phase::Over {
+                    out.push(Action::StartGuard);
+                }
+            }
+            Event::GuardFailed => self.guard_retry = Some(now + GUARD_RETRY),
             Event::ChildEnded => self.sweep_soon(now),
             Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
             Event::Ready { worker } => self.became_ready(now, worker, out),
@@ -229,6 +238,9 @@ impl Arbiter {
         let first = self.phase == Phase::Starting;
         out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took, first }));
         self.trouble = None;
+        if self.scan.is_none() {
+            self.scan = self.next_scan(now);
+        }
         self.canary_ready(generation);
     }
 
@@ -236,178 +248,6 @@ impl Arbiter {
         if let Some(Worker { state: State::Ready { outdated, .. }, .. }) = self.worker(key) {
             outdated.get_or_insert(why);
         }
-    }
-
-    fn busy(&mut self, now: Instant, key: WorkerKey, since: Instant, out: &mut Vec<Action>) {
-        let Some(limit) = self.policy.timeout else { return };
-        let since = self.forgiven.map_or(since, |forgiven| forgiven.max(since));
-        let due = since + limit;
-        if due > now {
-            self.scan.due = Some(self.scan.due.map_or(due, |other| other.min(due)));
-            return;
-        }
-        let Some(worker) = self.worker(key) else { return };
-        if matches!(worker.state, State::Ready { .. } | State::Draining { .. }) {
-            kill(worker, Cause::Timeout(now - since), out);
-        }
-    }
-
-    fn spawn_failed(&mut self, now: Instant, key: WorkerKey, reason: &str, out: &mut Vec<Action>) {
-        if let Some(seat) = self.seats.get_mut(&key.slot) {
-            seat.workers.retain(|worker| worker.key != key);
-            self.totals.spawned -= 1;
-        }
-        // One refusal speaks for the batch: the rest of it failed for the same reason.
-        if self.trouble.as_ref().is_none_or(|trouble| trouble.until <= now) {
-            let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures + 1);
-            let delay = back_off(&self.policy, failures, self.jitter.next());
-            self.trouble = Some(Trouble { until: now + delay, failures });
-            out.push(Action::Tell(Note::CannotSpawn { reason: reason.to_owned(), delay }));
-            self.boot_failed(now, key, format!("cannot make a process: {reason}"), out);
-        }
-    }
-
-    fn exited(&mut self, now: Instant, key: WorkerKey, status: ExitStatus, out: &mut Vec<Action>) {
-        let Some(seat) = self.seats.get_mut(&key.slot) else { return };
-        let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
-        let worker = seat.workers.remove(at);
-        let (was_ready, unasked, cause) = match worker.state {
-            State::Booting { .. } => {
-                let said = worker.told.unwrap_or_else(|| format!("ended in boot with {status}"));
-                (false, true, Cause::Boot(said))
-            }
-            State::Ready { .. } => (true, true, Cause::Itself),
-            State::Draining { .. } => (true, false, Cause::Asked),
-            State::Killed { cause } => {
-                let unasked = matches!(cause, Cause::BootTimeout(_) | Cause::Timeout(_));
-                (!matches!(cause, Cause::BootTimeout(_)), unasked, cause)
-            }
-        };
-        match cause {
-            Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Hurry => {
-                self.totals.killed += 1;
-            }
-            Cause::Itself if status.success() => self.totals.exited += 1,
-            Cause::Itself | Cause::Boot(_) => self.totals.crashed += 1,
-            Cause::Asked => self.totals.exited += 1,
-        }
-        let lived = now - worker.spawned;
-        out.push(Action::Tell(Note::Died {
-            worker: key,
-            generation: worker.generation,
-            status,
-            cause: cause.clone(),
-            lived,
-        }));
-        out.push(Action::Reap { worker: key });
-        self.sweep_soon(now);
-        if unasked && !matches!(self.phase, Phase::Stopping { .. }) {
-            self.crashed(now, key, worker.generation, was_ready, &cause, out);
-        }
-        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
-    }
-
-    fn sweep_soon(&mut self, now: Instant) {
-        if self.phase != Phase::Over {
-            self.sweep.get_or_insert(now + SWEEP_DELAY);
-        }
-    }
-
-    fn crashed(
-        &mut self,
-        now: Instant,
-        key: WorkerKey,
-        generation: u32,
-        was_ready: bool,
-        cause: &Cause,
-        out: &mut Vec<Action>,
-    ) {
-        let jitter = self.jitter.next();
-        if let Some(seat) = self.seats.get_mut(&key.slot)
-            && let Some(delay) = seat.crashed(was_ready, &self.policy, now, jitter)
-        {
-            out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row }));
-        }
-        let reason = match cause {
-            Cause::Boot(said) => said.clone(),
-            Cause::BootTimeout(limit) => format!("not ready within boot_timeout ({limit:?})"),
-            _ => return,
-        };
-        let reason = format!("worker {} could not boot: {reason}", key.slot);
-        if self.reload.is_some() && generation != self.generation {
-            return;
-        }
-        self.boot_failed(now, key, reason, out);
-    }
-
-    /// A boot failure ends a start and a reload, and is the verdict for whoever waits for workers.
-    fn boot_failed(&mut self, now: Instant, key: WorkerKey, reason: String, out: &mut Vec<Action>) {
-        if self.phase == Phase::Starting {
-            self.stop(now, None, Speed::Quick, Outcome::BootFailed(reason), out);
-        } else if self.reload.as_ref().is_some_and(|reload| reload.before().is_some()) {
-            self.roll_back(now, &reason, out);
-        } else {
-            self.fail_waiters(now, key.slot, &reason, out);
-        }
-    }
-
-    /// Acts on every limit that has run out.
-    fn expire(&mut self, now: Instant, out: &mut Vec<Action>) {
-        // What was set by this very event lies ahead; what lay ahead before is known.
-        if self.deadline.is_none_or(|at| at > now) {
-            return;
-        }
-        let limit = self.policy.boot_timeout.unwrap_or_default();
-        for seat in self.seats.values_mut() {
-            if seat.steady_at().is_some_and(|at| at <= now) {
-                seat.steady();
-            }
-            for worker in &mut seat.workers {
-                if worker.deadline().is_none_or(|at| at > now) {
-                    continue;
-                }
-                match &mut worker.state {
-                    State::Booting { .. } => kill(worker, Cause::BootTimeout(limit), out),
-                    State::Draining { .. } => kill(worker, Cause::DrainTimeout, out),
-                    State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
-                    State::Killed { .. } => {}
-                }
-            }
-        }
-        if self.scan_at().is_some_and(|at| at <= now) {
-            self.scan = Scan { last: now, due: None };
-            out.push(Action::Scan);
-        }
-        if self.sweep.take_if(|at| *at <= now).is_some() {
-            out.push(Action::Sweep);
-        }
-    }
-
-    /// Only a worker past its boot can be inside a request.
-    fn scan_at(&self) -> Option<Instant> {
-        const SHORTEST: Duration = Duration::from_millis(10);
-        let limit = self.policy.timeout?;
-        let working =
-            |worker: &Worker| matches!(worker.state, State::Ready { .. } | State::Draining { .. });
-        if !self.seats.values().flat_map(|seat| &seat.workers).any(working) {
-            return None;
-        }
-        let regular = self.scan.last + (limit / 4).max(SHORTEST);
-        Some(self.scan.due.map_or(regular, |due| due.min(regular)))
-    }
-
-    /// A stopped or suspended master missed its deadlines; its workers are not to blame.
-    fn forgive_gap(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(missed) = self.deadline else { return };
-        let gap = now.saturating_duration_since(missed);
-        if gap < GAP {
-            return;
-        }
-        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
-            worker.forgive(&self.policy, now);
-        }
-        self.forgiven = Some(now);
-        out.push(Action::Tell(Note::Gap(gap)));
     }
 }
 

@@ -55,7 +55,7 @@ impl Arbiter {
                     }
                     out.push(Action::Exit(outcome.clone()));
                     self.phase = Phase::Over;
-                    self.sweep = None;
+                    (self.sweep, self.scan, self.guard_retry) = (None, None, None);
                 }
             }
             Phase::Resting => {
@@ -64,6 +64,8 @@ impl Arbiter {
             Phase::Starting | Phase::Running => {
                 let generation = self.generation;
                 if self.is_at_rest() {
+                    // With the wish goes the trouble of fulfilling it.
+                    self.trouble = None;
                     return;
                 }
                 self.retire_where("scaled down", now, out, |seat, worker| {

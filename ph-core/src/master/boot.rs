@@ -119,7 +119,7 @@ fn boot_and_run(
         .and_then(|()| poll.add(&hearing, Token::Reports))
         .and_then(|()| poll.add(&control, Token::Control));
     watch.map_err(|errno| system(&errno))?;
-    if let Some(guard) = &guard {
+    if let Some(guard) = guard.as_ref().and_then(Guard::pidfd) {
         poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
     }
     let policy = Policy::from_settings(&settings, cpu::available);

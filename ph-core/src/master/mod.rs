@@ -140,7 +140,7 @@ impl Master<'_> {
             Token::Signals => self.take_signals(),
             Token::Reports => self.hear(),
             Token::Death(serial) => self.mourn(serial),
-            Token::Guard => self.replace_guard(),
+            Token::Guard => self.lose_guard(),
             Token::Control => self.control.accept(&self.poll),
             Token::Client(id) => self.serve(id, hung_up),
         }

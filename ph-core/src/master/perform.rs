@@ -23,6 +23,7 @@ impl Master<'_> {
             }
             Action::Reap { worker } => self.reap(worker),
             Action::Scan => self.scan(),
+            Action::StartGuard => self.start_guard(),
             Action::Sweep => self.sweep(),
             Action::ReadConfig => self.read_config(),
             Action::KeepGenerations(keep) => {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use nix::unistd::Pid;
 use ph_signal::{Signal, SignalSet};
 
 use super::Master;
@@ -64,17 +65,27 @@ impl Master<'_> {
     }
 
     /// The guard died: nobody is meant to kill it, but anybody may.
-    pub(super) fn replace_guard(&mut self) {
+    pub(super) fn lose_guard(&mut self) {
         let Some(guard) = &mut self.guard else { return };
-        self.poll.remove(&*guard);
-        tracing::warn!(pid = guard.pid().as_raw(), "the guard died; starting another");
-        if let Err(error) = guard.restart(&mut self.title, &self.name) {
-            tracing::error!(%error, "there is no guard: workers' children may outlive this master");
-            self.guard = None;
-            return;
+        if let Some(dead) = guard.lose() {
+            self.poll.remove(&dead);
+            tracing::warn!(pid = dead.pid().as_raw(), "the guard died; starting another");
         }
-        if let Err(error) = self.poll.add(&*guard, Token::Guard) {
-            tracing::error!(%error, "the new guard is not watched");
+        self.feed(Event::GuardDied);
+    }
+
+    pub(super) fn start_guard(&mut self) {
+        let Some(guard) = &mut self.guard else { return };
+        let started = guard.restart(&mut self.title, &self.name).map_err(|error| error.to_string());
+        let watched = started.and_then(|pidfd| {
+            self.poll.add(pidfd, Token::Guard).map_err(|errno| errno.to_string())
+        });
+        match watched {
+            Ok(()) => tracing::info!(pid = guard.pid().map(Pid::as_raw), "another guard is there"),
+            Err(reason) => {
+                tracing::error!(%reason, "no guard: what workers started may outlive this master");
+                self.queue.push_back(Event::GuardFailed);
+            }
         }
     }
 }

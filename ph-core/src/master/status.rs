@@ -15,6 +15,7 @@ impl Master<'_> {
         let now = slots::now();
         let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
         let page = page.unwrap_or(4096) as u64;
+        let guard = self.guard.as_ref().and_then(crate::sys::guard::Guard::pid);
         let config_file =
             settings.config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
         let mut requests = self.retired_requests;
@@ -40,10 +41,7 @@ impl Master<'_> {
             ("workers", Value::Array(workers)),
             ("totals", totals(snapshot.totals, requests)),
             ("last_change", snapshot.last_change.as_ref().map_or(Value::Nil, last_change)),
-            (
-                "guard_pid",
-                self.guard.as_ref().map_or(Value::Nil, |guard| guard.pid().as_raw().into()),
-            ),
+            ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }
 }

@@ -9,7 +9,7 @@
 //! parent-death signal, a `killpg` or a wait on children never concerns it.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::fcntl::OFlag;
@@ -22,12 +22,17 @@ use super::shared::SharedTable;
 use super::title::Title;
 use super::{SysError, fds};
 
-/// The running guard, from the master's side. Dropping it ends the guard, and with it all that is on the board.
+/// The guard, from the master's side. Dropping it ends the guard, and with it all that is on the board.
 #[derive(Debug)]
 pub struct Guard {
     board: SharedTable<AtomicI32>,
-    /// Open in the master alone.
-    lifeline: OwnedFd,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Open in the master alone; it is never written to.
+    _lifeline: OwnedFd,
     pidfd: PidFd,
 }
 
@@ -35,14 +40,19 @@ impl Guard {
     /// Starts a guard with a board for `places` groups. Makes the calling process a subreaper.
     pub fn start(places: usize, title: &mut Title, name: &str) -> Result<Self, SysError> {
         let board = SharedTable::<AtomicI32>::anonymous(places)?;
-        let (lifeline, pidfd) = launch(&board, title, name)?;
-        Ok(Self { board, lifeline, pidfd })
+        let running = Some(launch(&board, title, name)?);
+        Ok(Self { board, running })
     }
 
-    /// Replaces a guard that died. The board, and what is on it, stays.
-    pub fn restart(&mut self, title: &mut Title, name: &str) -> Result<(), SysError> {
-        (self.lifeline, self.pidfd) = launch(&self.board, title, name)?;
-        Ok(())
+    /// Takes note that the guard has died; what it was.
+    pub fn lose(&mut self) -> Option<PidFd> {
+        self.running.take().map(|running| running.pidfd)
+    }
+
+    /// Starts another in the place of a dead one, and returns its descriptor. The board, and what is on it, stays.
+    pub fn restart(&mut self, title: &mut Title, name: &str) -> Result<&PidFd, SysError> {
+        let running = launch(&self.board, title, name)?;
+        Ok(&self.running.insert(running).pidfd)
     }
 
     /// Puts a process group on the board.
@@ -55,16 +65,14 @@ impl Guard {
         self.board.items()[place].store(0, Relaxed);
     }
 
-    /// The guard's pid.
-    pub fn pid(&self) -> Pid {
-        self.pidfd.pid()
+    /// The guard's descriptor, readable when it has died.
+    pub fn pidfd(&self) -> Option<&PidFd> {
+        self.running.as_ref().map(|running| &running.pidfd)
     }
-}
 
-impl AsFd for Guard {
-    /// Readable when the guard has died.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+    /// The guard's pid, while there is one.
+    pub fn pid(&self) -> Option<Pid> {
+        self.pidfd().map(PidFd::pid)
     }
 }
 
@@ -72,15 +80,19 @@ fn launch(
     board: &SharedTable<AtomicI32>,
     title: &mut Title,
     name: &str,
-) -> Result<(OwnedFd, PidFd), SysError> {
+) -> Result<Running, SysError> {
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from);
     let (listen, lifeline) = pipe().map_err(SysError::call("make the lifeline"))?;
     let (answer, report) = pipe().map_err(SysError::call("make a pipe"))?;
     // Not while it is forked: its orphaning must pass us by.
     let subreaper = |on| prctl::set_child_subreaper(on).map_err(io::Error::from);
     subreaper(false).map_err(SysError::call("leave off being a subreaper"))?;
-    board.inherit(true)?;
-    let middle = match fork::fork()? {
+    let forked = board.inherit(true).and_then(|()| fork::fork());
+    if forked.is_err() {
+        // Refused: whatever follows, orphans are ours again.
+        subreaper(true).map_err(SysError::call("become a subreaper"))?;
+    }
+    let middle = match forked? {
         Forked::Parent(pid) => pid,
         Forked::Child => match fork::fork() {
             Ok(Forked::Child) => watch_over(listen, board, title, name),
@@ -100,7 +112,8 @@ fn launch(
     told.map_err(SysError::call("start the guard"))?;
     ended.map_err(io::Error::from).map_err(SysError::call("start the guard"))?;
     let pidfd = PidFd::open(Pid::from_raw(i32::from_ne_bytes(pid)));
-    Ok((lifeline, pidfd.map_err(SysError::call("watch the guard"))?))
+    let pidfd = pidfd.map_err(SysError::call("watch the guard"))?;
+    Ok(Running { _lifeline: lifeline, pidfd })
 }
 
 /// The guard's whole life, with every signal blocked: nothing but KILL ends it before the master does.

@@ -1,0 +1,146 @@
+//! Workers' ends: what they were, what they count as, and what follows from them.
+
+use std::time::Instant;
+
+use super::action::{Action, Cause, Note, Outcome};
+use super::event::{ExitStatus, Speed, WorkerKey};
+use super::seat::back_off;
+use super::worker::State;
+use super::{Arbiter, Phase, SWEEP_DELAY, Trouble, kill};
+
+impl Arbiter {
+    pub(super) fn spawn_failed(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        reason: &str,
+        out: &mut Vec<Action>,
+    ) {
+        if let Some(seat) = self.seats.get_mut(&key.slot) {
+            seat.workers.retain(|worker| worker.key != key);
+            self.totals.spawned -= 1;
+        }
+        // One refusal speaks for the batch: the rest of it failed for the same reason.
+        if self.trouble.as_ref().is_none_or(|trouble| trouble.until <= now) {
+            let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures + 1);
+            let delay = back_off(&self.policy, failures, self.jitter.next());
+            self.trouble = Some(Trouble { until: now + delay, failures });
+            out.push(Action::Tell(Note::CannotSpawn { reason: reason.to_owned(), delay }));
+            self.boot_failed(now, key, format!("cannot make a process: {reason}"), out);
+        }
+    }
+
+    pub(super) fn exited(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        status: ExitStatus,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&key.slot) else { return };
+        let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
+        let worker = seat.workers.remove(at);
+        let (was_ready, unasked, cause) = match worker.state {
+            State::Booting { .. } => {
+                let said = worker.told.unwrap_or_else(|| format!("ended in boot with {status}"));
+                (false, true, Cause::Boot(said))
+            }
+            State::Ready { .. } => (true, true, Cause::Itself),
+            State::Draining { .. } => (true, false, Cause::Asked),
+            // What follows from it was decided when it was killed.
+            State::Killed { cause } => (true, false, cause),
+        };
+        match cause {
+            Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Hurry => {
+                self.totals.killed += 1;
+            }
+            Cause::Itself if status.success() => self.totals.exited += 1,
+            Cause::Itself | Cause::Boot(_) => self.totals.crashed += 1,
+            Cause::Asked => self.totals.exited += 1,
+        }
+        let lived = now - worker.spawned;
+        out.push(Action::Tell(Note::Died {
+            worker: key,
+            generation: worker.generation,
+            status,
+            cause: cause.clone(),
+            lived,
+        }));
+        out.push(Action::Reap { worker: key });
+        self.sweep_soon(now);
+        if unasked {
+            self.crashed(now, key, worker.generation, was_ready, &cause, out);
+        }
+        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+    }
+
+    pub(super) fn sweep_soon(&mut self, now: Instant) {
+        if self.phase != Phase::Over {
+            self.sweep.get_or_insert(now + SWEEP_DELAY);
+        }
+    }
+
+    /// Kills a worker that nobody asked to leave. Its slot goes on as after a crash, without waiting for the end of
+    /// a process that may be stuck in the kernel.
+    pub(super) fn kill_unasked(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        cause: &Cause,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(worker) = self.worker(key) else { return };
+        let (generation, was_ready) = (worker.generation, worker.is_ready());
+        kill(worker, cause.clone(), out);
+        self.crashed(now, key, generation, was_ready, cause, out);
+    }
+
+    pub(super) fn crashed(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        generation: u32,
+        was_ready: bool,
+        cause: &Cause,
+        out: &mut Vec<Action>,
+    ) {
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            return;
+        }
+        let jitter = self.jitter.next();
+        let fatal = self.phase == Phase::Starting && !was_ready;
+        if let Some(seat) = self.seats.get_mut(&key.slot)
+            && let Some(delay) = seat.crashed(was_ready, &self.policy, now, jitter)
+            && !fatal
+        {
+            out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row }));
+        }
+        let reason = match cause {
+            Cause::Boot(said) => said.clone(),
+            Cause::BootTimeout(limit) => format!("not ready within boot_timeout ({limit:?})"),
+            _ => return,
+        };
+        let reason = format!("worker {} could not boot: {reason}", key.slot);
+        if self.reload.is_some() && generation != self.generation {
+            return;
+        }
+        self.boot_failed(now, key, reason, out);
+    }
+
+    /// A boot failure ends a start and a reload, and is the verdict for whoever waits for workers.
+    pub(super) fn boot_failed(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        reason: String,
+        out: &mut Vec<Action>,
+    ) {
+        if self.phase == Phase::Starting {
+            self.stop(now, None, Speed::Quick, Outcome::BootFailed(reason), out);
+        } else if self.reload.as_ref().is_some_and(|reload| reload.before().is_some()) {
+            self.roll_back(now, &reason, out);
+        } else {
+            self.fail_waiters(now, key.slot, &reason, out);
+        }
+    }
+}

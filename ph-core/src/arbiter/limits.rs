@@ -1,0 +1,104 @@
+//! Limits that run out: boots, requests, drains, lifetimes; and the grace for a master that was away itself.
+
+use std::time::{Duration, Instant};
+
+use super::action::{Action, Cause, Note};
+use super::event::WorkerKey;
+use super::worker::{State, Worker};
+use super::{Arbiter, GAP, kill};
+
+impl Arbiter {
+    /// Acts on every limit that has run out.
+    pub(super) fn expire(&mut self, now: Instant, out: &mut Vec<Action>) {
+        // What was set by this very event lies ahead; what lay ahead before is known.
+        if self.deadline.is_none_or(|at| at > now) {
+            return;
+        }
+        let mut late = Vec::new();
+        for seat in self.seats.values_mut() {
+            if seat.steady_at().is_some_and(|at| at <= now) {
+                seat.steady();
+            }
+            for worker in &mut seat.workers {
+                if worker.deadline().is_none_or(|at| at > now) {
+                    continue;
+                }
+                match &mut worker.state {
+                    State::Booting { .. } => late.push(worker.key),
+                    State::Draining { .. } => kill(worker, Cause::DrainTimeout, out),
+                    State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
+                    State::Killed { .. } => {}
+                }
+            }
+        }
+        let limit = self.policy.boot_timeout.unwrap_or_default();
+        for key in late {
+            // The first of them may have ended the whole.
+            if self.worker(key).is_some_and(|worker| worker.is_booting()) {
+                self.kill_unasked(now, key, &Cause::BootTimeout(limit), out);
+            }
+        }
+        if self.scan.take_if(|at| *at <= now).is_some() {
+            // Only a worker past its boot can be inside a request.
+            let working = |worker: &Worker| {
+                matches!(worker.state, State::Ready { .. } | State::Draining { .. })
+            };
+            if self.seats.values().flat_map(|seat| &seat.workers).any(working) {
+                self.scan = self.next_scan(now);
+                out.push(Action::Scan);
+            }
+        }
+        if self.guard_retry.take_if(|at| *at <= now).is_some() {
+            out.push(Action::StartGuard);
+        }
+        if self.sweep.take_if(|at| *at <= now).is_some() {
+            out.push(Action::Sweep);
+        }
+    }
+
+    pub(super) fn busy(
+        &mut self,
+        now: Instant,
+        key: WorkerKey,
+        since: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(limit) = self.policy.timeout else { return };
+        let since = self.forgiven.map_or(since, |forgiven| forgiven.max(since));
+        let due = since + limit;
+        if due > now {
+            self.scan = self.scan.map(|at| at.min(due));
+            return;
+        }
+        match self.worker(key).map(|worker| &worker.state) {
+            Some(State::Ready { .. }) => {
+                self.kill_unasked(now, key, &Cause::Timeout(now - since), out);
+            }
+            Some(State::Draining { .. }) => {
+                if let Some(worker) = self.worker(key) {
+                    kill(worker, Cause::Timeout(now - since), out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_scan(&self, now: Instant) -> Option<Instant> {
+        const SHORTEST: Duration = Duration::from_millis(10);
+        self.policy.timeout.map(|limit| now + (limit / 4).max(SHORTEST))
+    }
+
+    /// A stopped or suspended master missed its deadlines; its workers are not to blame.
+    pub(super) fn forgive_gap(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let Some(missed) = self.deadline else { return };
+        let gap = now.saturating_duration_since(missed);
+        if gap < GAP {
+            return;
+        }
+        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
+            worker.forgive(&self.policy, now);
+        }
+        self.forgiven = Some(now);
+        out.push(Action::Tell(Note::Gap(gap)));
+    }
+}
