@@ -1,8 +1,9 @@
 //! The arguments, as clap reads them. Help texts are for operators: what it does, when it returns.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// A master and its workers: run them, look at them, change them.
@@ -32,8 +33,39 @@ pub(crate) struct PlaceArgs {
     #[arg(short, long, value_name = "SECTION", global = true)]
     pub(crate) section: Option<String>,
     /// Set a key above file and environment; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) set: Vec<(String, String)>,
+}
+
+/// Parses the program's arguments under its own name.
+pub(crate) fn parse(
+    name: &str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Args, clap::Error> {
+    let command = Args::command().name(name.to_owned()).bin_name(name.to_owned());
+    let matches = set_everywhere(command).try_get_matches_from(arguments)?;
+    let mut args = Args::from_arg_matches(&matches)?;
+    let mut deeper = matches.subcommand();
+    while let Some((_, matches)) = deeper {
+        args.place.set.extend(matches.get_many(SET).into_iter().flatten().cloned());
+        deeper = matches.subcommand();
+    }
+    Ok(args)
+}
+
+const SET: &str = "set";
+
+/// Takes `--set` behind the command as well. clap's own `global` would drop those before it.
+fn set_everywhere(mut command: clap::Command) -> clap::Command {
+    let set = command.get_arguments().find(|arg| arg.get_id() == SET).cloned();
+    let deeper = |sub: clap::Command| match &set {
+        Some(set) => set_everywhere(sub.arg(set.clone())),
+        None => sub,
+    };
+    if set.is_some() {
+        command = command.mut_subcommands(deeper);
+    }
+    command
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -173,11 +205,18 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definitions_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn set_stands_anywhere_and_adds_up() {
+        let words = ["ph", "--set", "a=1", "worker", "--set", "b=2", "list", "--set=c=3"];
+        let args = parse("ph", words.map(OsString::from)).unwrap();
+        let pairs: Vec<String> = args.place.set.iter().map(|(k, v)| format!("{k}{v}")).collect();
+        assert_eq!(pairs, ["a1", "b2", "c3"]);
     }
 
     #[test]

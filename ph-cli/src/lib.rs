@@ -22,7 +22,6 @@ mod place;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
 pub use exit::Exit;
 pub use ph_config::{ConfigError, LoadRequest, Settings};
 
@@ -43,13 +42,8 @@ pub trait Host {
 
 /// Runs the command that `arguments` (the program's name first) ask for.
 pub fn main(host: &dyn Host, arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let name = host.name().to_owned();
-    let command = args::Args::command().name(name.clone()).bin_name(name);
     // Nothing of the parser is kept: a command may become a master, whose memory each worker copies.
-    let parsed = command
-        .try_get_matches_from(arguments)
-        .and_then(|matches| args::Args::from_arg_matches(&matches));
-    let args = match parsed {
+    let args = match args::parse(host.name(), arguments) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors, and go to standard output.

@@ -26,7 +26,10 @@ impl Master {
     /// Connects to the master that listens at `socket`; nobody there is exit code 3.
     pub(crate) fn connect(socket: &Path) -> Result<Self, Failure> {
         let stream = ph_rpc::unix::connect(socket).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            // A path that can't even exist has nobody behind it.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::ConnectionRefused => {
                 let reason = format!("not running (nobody listens on {})", socket.display());
                 Failure::new(Exit::NotRunning, reason)
             }
@@ -37,7 +40,7 @@ impl Master {
             .and_then(|peer| pidfd_open(peer.pid, PidfdFlags::empty()))
             .ok();
         let timeouts = stream
-            .set_read_timeout(Some(SILENCE))
+            .set_read_timeout(Some(SILENCE / 2))
             .and_then(|()| stream.set_write_timeout(Some(SILENCE)));
         timeouts.map_err(|error| broken(&error))?;
         Ok(Self { connection: Connection::new(stream), process })
@@ -46,7 +49,7 @@ impl Master {
     /// Asks, and waits for the answer as long as the master lives and listens.
     ///
     /// A verdict may take its time; whether the master is still there is asked meanwhile, by a second request on
-    /// the same connection. One that is left unanswered too is a master that has failed.
+    /// the same connection. A master that leaves both unanswered, for [`SILENCE`] in all, has failed.
     pub(crate) fn call(&mut self, method: &str, params: Vec<Value>) -> Result<Value, Failure> {
         self.try_call(method, params)?.ok_or_else(|| broken(&"it closed the connection"))
     }

@@ -51,3 +51,32 @@ pub(crate) fn settings(request: &LoadRequest) -> Result<Settings, Failure> {
 pub(crate) fn layers(request: &LoadRequest) -> Result<Layers, Failure> {
     Ok(Layers::load(request)?)
 }
+
+/// The files that a master makes need directories that are there: told with the line that names the file.
+pub(crate) fn check_directories(request: &LoadRequest, settings: &Settings) -> Result<(), Failure> {
+    let files = [
+        ("pidfile", settings.pidfile.as_deref()),
+        ("log_file", settings.log_file.as_deref()),
+        ("control_socket", Some(settings.control_socket.as_path())),
+    ];
+    let layers = layers(request)?;
+    let mut problems = Vec::new();
+    for (key, file) in files {
+        let folder = file.and_then(Path::parent);
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir())
+            && let Some(entry) = layers.get(key)
+        {
+            let (text, folder) = (&entry.text, folder.display());
+            let what = format!("{key} = {text}: expected a file in a directory that exists");
+            problems.push(format!("{}: {what}; {folder} does not", entry.origin));
+        }
+    }
+    // The control socket lies beside the pidfile unless it is placed: one fault, one sentence.
+    if problems.len() > 1 && !layers.is_set("control_socket") {
+        problems.pop();
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Config, problems.join("\n")))
+}

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest path that fits into an address.
 const LONGEST: usize = 107;
+/// Longest name behind `/proc/self/fd/N/`, with room for any descriptor's number.
+const LONGEST_NAME: usize = LONGEST - 25;
 
 /// Connects to the socket at `path`, of any length.
 pub fn connect(path: &Path) -> io::Result<UnixStream> {
@@ -28,7 +30,14 @@ fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::R
         return act(path);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = File::open(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))?;
+    if name.len() > LONGEST_NAME {
+        let reason =
+            format!("the file's name is longer than {LONGEST_NAME} bytes; choose a shorter one");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    let directory = File::open(
+        path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")),
+    )?;
     let mut short = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
     short.push(name);
     act(&short)

@@ -31,7 +31,7 @@ pub fn install() {
             let place = place.unwrap_or_default();
             tracing::error!("a thread panicked at {place}: {}", words(panic.payload()));
         }
-        if std::env::var_os("RUST_BACKTRACE").is_some() {
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|set| set != "0") {
             usual(panic);
         }
     }));

@@ -271,14 +271,6 @@ fn files_in_a_missing_directory_are_told_and_nothing_is_started() {
     }
 }
 
-/// `bind` takes addresses and `localhost`: the master asks no name server, so a name is an error at once.
-#[test]
-fn a_bind_by_name_is_refused() {
-    let sandbox = Sandbox::named("bind", "");
-    fs::write(sandbox.path("config.ini"), "[app]\nbind = no.such.name:80\n").unwrap();
-    is_refused(&sandbox, &["config", "check"], &["config.ini:2", "bind", "no.such.name"]);
-}
-
 /// A file in a directory's place: nothing can listen below it, so nothing runs, and nothing can be started.
 #[test]
 fn a_pidfile_below_a_file() {

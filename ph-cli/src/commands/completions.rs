@@ -4,12 +4,11 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::args::Args;
-use crate::exit::Exit;
+use crate::exit::Outcome;
 use crate::{Host, output};
 
-pub(super) fn print(host: &dyn Host, shell: Shell) -> Exit {
+pub(super) fn print(host: &dyn Host, shell: Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), host.name(), &mut script);
-    output::print(&String::from_utf8_lossy(&script));
-    Exit::Done
+    output::print(&String::from_utf8_lossy(&script))
 }

@@ -19,15 +19,14 @@ pub(super) fn dispatch(request: &LoadRequest, command: &ConfigCommand) -> Outcom
 fn check(request: &LoadRequest) -> Outcome {
     let settings = place::settings(request)?;
     let file = settings.config_file.as_deref().map(|file| file.display().to_string());
-    output::print(&format!("{} [{}]: valid\n", file.unwrap_or_default(), settings.section));
-    Ok(Exit::Done)
+    output::print(&format!("{} [{}]: valid\n", file.unwrap_or_default(), settings.section))
 }
 
 /// Shows what there is even when some of it is wrong; the exit code says that.
 fn show(request: &LoadRequest, as_json: bool) -> Outcome {
     let layers = place::layers(request)?;
     let entries = layers.entries();
-    if as_json {
+    let text = if as_json {
         let keys: Map<String, Value> = entries
             .iter()
             .map(|entry| {
@@ -35,7 +34,7 @@ fn show(request: &LoadRequest, as_json: bool) -> Outcome {
                 (entry.key.clone(), json!({"value": entry.text, "origin": origin}))
             })
             .collect();
-        output::print(&format!("{:#}\n", Value::Object(keys)));
+        format!("{:#}\n", Value::Object(keys))
     } else {
         let mut table = Table::new(["KEY", "VALUE", "FROM"]);
         for entry in entries {
@@ -45,8 +44,9 @@ fn show(request: &LoadRequest, as_json: bool) -> Outcome {
             };
             table.row([entry.key.clone(), entry.text.clone(), origin]);
         }
-        output::print(&table.render());
-    }
+        table.render()
+    };
+    output::print(&text)?;
     layers.settings()?;
     Ok(Exit::Done)
 }
@@ -56,10 +56,7 @@ fn get(request: &LoadRequest, key: &str) -> Outcome {
     // One value from a file that is wrong elsewhere would be trusted without reason.
     layers.settings()?;
     match layers.get(key) {
-        Some(entry) => {
-            output::print(&format!("{}\n", entry.text));
-            Ok(Exit::Done)
-        }
+        Some(entry) => output::print(&format!("{}\n", entry.text)),
         None => {
             let nearest = ph_config::key::nearest_key(key);
             let hint =

@@ -10,6 +10,7 @@ use crate::{Host, place};
 fn runnable(request: &LoadRequest) -> Result<Settings, Failure> {
     let settings = place::settings(request)?;
     settings.check_runnable()?;
+    place::check_directories(request, &settings)?;
     Ok(settings)
 }
 

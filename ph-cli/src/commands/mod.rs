@@ -19,7 +19,7 @@ use crate::place;
 
 pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
     if let Command::Completions { shell } = args.command {
-        return Ok(completions::print(host, shell));
+        return completions::print(host, shell);
     }
     let request = place::request(&args.place, host.default_config())?;
     match args.command {

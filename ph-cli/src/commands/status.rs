@@ -3,22 +3,20 @@
 use ph_config::LoadRequest;
 use ph_rpc::Value;
 
-use crate::exit::{Exit, Outcome};
+use crate::exit::Outcome;
 use crate::output::{self, Table, json, value};
 
 pub(super) fn show(request: &LoadRequest, as_json: bool) -> Outcome {
     let status = super::master(request)?.call("status", Vec::new())?;
     let text = if as_json { json::pretty(&status) } else { page(&status) };
-    output::print(&text);
-    Ok(Exit::Done)
+    output::print(&text)
 }
 
 pub(super) fn list(request: &LoadRequest, as_json: bool) -> Outcome {
     let status = super::master(request)?.call("status", Vec::new())?;
     let workers = value::get(&status, "workers");
     let text = if as_json { json::pretty(workers) } else { table(workers).render() };
-    output::print(&text);
-    Ok(Exit::Done)
+    output::print(&text)
 }
 
 fn page(status: &Value) -> String {

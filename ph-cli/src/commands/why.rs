@@ -2,14 +2,13 @@
 
 use ph_config::LoadRequest;
 
-use crate::exit::{Exit, Outcome};
+use crate::exit::Outcome;
 use crate::output::{self, json, value};
 
 pub(super) fn explain(request: &LoadRequest, id: u32, as_json: bool) -> Outcome {
     let certificate = super::master(request)?.call("why", vec![id.into()])?;
     if as_json {
-        output::print(&json::pretty(&certificate));
-        return Ok(Exit::Done);
+        return output::print(&json::pretty(&certificate));
     }
     let field = |name: &str| value::text(&certificate, name);
     let end = match (field("signal").as_str(), field("exit_code").as_str()) {
@@ -27,6 +26,5 @@ pub(super) fn explain(request: &LoadRequest, id: u32, as_json: bool) -> Outcome 
     if field("reason") != "-" {
         text.push_str(&format!("  {}\n", field("reason")));
     }
-    output::print(&text);
-    Ok(Exit::Done)
+    output::print(&text)
 }

@@ -8,10 +8,17 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 pub(crate) use table::Table;
 
-/// Prints text. A reader that has gone (`ph status | head -1`) is no error.
-pub(crate) fn print(text: &str) {
+use crate::exit::{Exit, Failure, Outcome};
+
+/// Prints a command's result. A reader that has gone (`ph status | head -1`) is no error; a full disk is.
+pub(crate) fn print(text: &str) -> Outcome {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("cannot print the result: {error}")))
+        }
+        _ => Ok(Exit::Done),
+    }
 }
 
 fn colours() -> bool {

@@ -34,7 +34,7 @@ impl Arbiter {
         };
         if !(1..=i64::from(MAX_WORKERS)).contains(&to) {
             let reason = format!("{to} workers: the number must be 1 to {MAX_WORKERS}");
-            answer(asked, failed(FAILED, reason), out);
+            answer(asked, failed(REFUSED, reason), out);
             return;
         }
         let to = to as u32;

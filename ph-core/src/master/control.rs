@@ -24,6 +24,9 @@ const MOST_CLIENTS: usize = 512;
 /// Answers that a client may leave unread, in bytes, before it is closed.
 const MOST_UNREAD: usize = 4 << 20;
 
+/// What the spare descriptor is open on: anything does.
+const SPARE: &str = "/dev/null";
+
 /// The socket can't be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ControlError {
@@ -95,7 +98,7 @@ impl Control {
             waiting: BTreeMap::new(),
             connected: 0,
             tickets: 0,
-            spare: spare(),
+            spare: File::open(SPARE).ok(),
             owner: nix::unistd::geteuid().as_raw(),
         })
     }
@@ -106,10 +109,14 @@ impl Control {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream, poll),
                 Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                    if self.make_room(poll) {
+                        continue;
+                    }
+                    // Nobody is idle: this one is turned away, by the descriptor kept for that.
                     let Some(spare) = self.spare.take() else { return };
                     drop(spare);
                     drop(self.listener.accept());
-                    self.spare = spare_or_room(self, poll);
+                    self.spare = File::open(SPARE).ok();
                     tracing::warn!("out of descriptors: a control client was turned away");
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -142,13 +149,15 @@ impl Control {
         }
     }
 
-    /// Closes the client that has been silent longest and waits for nothing.
-    fn make_room(&mut self, poll: &Poll) {
+    /// Closes the client that has been silent longest and waits for nothing, if there is one.
+    fn make_room(&mut self, poll: &Poll) -> bool {
         let owed: Vec<u64> = self.waiting.values().map(|(client, _)| *client).collect();
         let idle = self.clients.iter().filter(|(id, _)| !owed.contains(id));
-        if let Some((&id, _)) = idle.min_by_key(|(_, client)| client.active) {
+        let longest = idle.min_by_key(|(_, client)| client.active).map(|(&id, _)| id);
+        if let Some(id) = longest {
             self.close(id, poll);
         }
+        longest.is_some()
     }
 
     /// Reads what a client sent, a bounded bite of it. `None` when there is no such client any more.
@@ -298,16 +307,4 @@ impl Drop for Control {
 
 fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-fn spare() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
-/// A new spare descriptor, at the cost of an idle client if need be.
-fn spare_or_room(control: &mut Control, poll: &Poll) -> Option<File> {
-    spare().or_else(|| {
-        control.make_room(poll);
-        spare()
-    })
 }

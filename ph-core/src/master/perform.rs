@@ -84,10 +84,10 @@ impl Master<'_> {
             let belongs = self.children.serial_of(stranger.group).is_some();
             if departed.is_some_and(|born| stranger.started >= born) && !belongs {
                 let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
-                tracing::info!(
-                    pid = stranger.pid.as_raw(),
-                    "ended a process that a worker left behind"
-                );
+                let pid = stranger.pid.as_raw();
+                tracing::info!(pid, "ended a process that a worker left behind");
+                // Its own children are ours once it has ended, and were left behind no less.
+                self.children.departed = departed;
             }
         }
     }

@@ -6,6 +6,9 @@ use super::Master;
 use super::control::Incoming;
 use crate::arbiter::{Event, ScaleBy, Slots, Speed, Ticket};
 
+/// Bites of 8 KiB that are taken from a client that has hung up: more than a socket's buffer holds.
+const LAST_BITES: usize = 64;
+
 /// What a request leads to.
 enum Handling {
     /// An answer now.
@@ -17,7 +20,10 @@ enum Handling {
 impl Master<'_> {
     /// A client can be read or written, or has hung up.
     pub(super) fn serve(&mut self, id: u64, hung_up: bool) {
-        for incoming in self.control.read(id, &self.poll).unwrap_or_default() {
+        // What a client said before it went still counts; it can't say more than the socket held.
+        let bites = if hung_up { LAST_BITES } else { 1 };
+        let said = (0..bites).map_while(|_| self.control.read(id, &self.poll)).flatten();
+        for incoming in said.collect::<Vec<_>>() {
             match self.handle(&incoming) {
                 Handling::Answer(outcome) => {
                     if let Some(msgid) = incoming.msgid {

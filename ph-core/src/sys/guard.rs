@@ -89,7 +89,8 @@ fn launch(
     subreaper(false).map_err(SysError::call("leave off being a subreaper"))?;
     let forked = board.inherit(true).and_then(|()| fork::fork());
     if forked.is_err() {
-        // Refused: whatever follows, orphans are ours again.
+        // Refused: whatever follows, orphans are ours again, and the board is no worker's.
+        board.inherit(false)?;
         subreaper(true).map_err(SysError::call("become a subreaper"))?;
     }
     let middle = match forked? {
