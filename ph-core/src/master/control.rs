@@ -13,6 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
 
@@ -24,8 +25,8 @@ const MOST_CLIENTS: usize = 512;
 /// Answers that a client may leave unread, in bytes, before it is closed.
 const MOST_UNREAD: usize = 4 << 20;
 
-/// What the spare descriptor is open on: anything does.
-const SPARE: &str = "/dev/null";
+/// Descriptors held in reserve.
+const SPARES: usize = 2;
 
 /// The socket can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +57,9 @@ pub(super) struct Control {
     waiting: BTreeMap<Ticket, (u64, u32)>,
     connected: u64,
     tickets: u64,
-    /// Given up for a moment when descriptors run out, to turn a client away instead of spinning.
-    spare: Option<File>,
+    /// Descriptors to give up when there are no others: one lets a client in, so that an operator can always see what
+    /// is wrong; one is for a moment, to turn the next away instead of spinning.
+    spares: Vec<File>,
     owner: u32,
 }
 
@@ -90,7 +92,7 @@ impl Control {
         let listener = bound.map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let made = std::fs::symlink_metadata(path).ok();
-        Ok(Self {
+        let mut control = Self {
             listener,
             path: path.to_owned(),
             identity: made.map(|made| (made.dev(), made.ino())),
@@ -98,9 +100,11 @@ impl Control {
             waiting: BTreeMap::new(),
             connected: 0,
             tickets: 0,
-            spare: File::open(SPARE).ok(),
+            spares: Vec::new(),
             owner: nix::unistd::geteuid().as_raw(),
-        })
+        };
+        control.keep_spares();
+        Ok(control)
     }
 
     /// Takes everyone who waits to be connected.
@@ -109,15 +113,21 @@ impl Control {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream, poll),
                 Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                    // The kernel says so even when nobody waits: then nobody must go for it.
+                    if !self.somebody_waits() {
+                        return;
+                    }
                     if self.make_room(poll) {
                         continue;
                     }
-                    // Nobody is idle: this one is turned away, by the descriptor kept for that.
-                    let Some(spare) = self.spare.take() else { return };
-                    drop(spare);
-                    drop(self.listener.accept());
-                    self.spare = File::open(SPARE).ok();
-                    tracing::warn!("out of descriptors: a control client was turned away");
+                    if self.spares.pop().is_none() {
+                        return;
+                    }
+                    if self.spares.is_empty() {
+                        drop(self.listener.accept());
+                        self.keep_spares();
+                        tracing::warn!("out of descriptors: a control client was turned away");
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
@@ -146,6 +156,19 @@ impl Control {
             let decoder = Decoder::new(Limits::CONTROL);
             let (out, active) = (Vec::new(), Instant::now());
             self.clients.insert(id, Client { stream, decoder, out, active, finished: false });
+        }
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let mut events = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+        matches!(nix::poll::poll(&mut events, PollTimeout::ZERO), Ok(1..))
+    }
+
+    fn keep_spares(&mut self) {
+        while self.spares.len() < SPARES
+            && let Ok(spare) = File::open("/dev/null")
+        {
+            self.spares.push(spare);
         }
     }
 
@@ -264,6 +287,8 @@ impl Control {
     pub(super) fn close(&mut self, id: u64, poll: &Poll) {
         if let Some(client) = self.clients.remove(&id) {
             poll.remove(&client.stream);
+            drop(client);
+            self.keep_spares();
         }
     }
 
