@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::support;
 use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_core::master::{self, Hooks, Launch, Seat, StartError};
 use ph_core::sys::daemon::{self, Launcher, Side};
@@ -96,10 +97,13 @@ impl App {
                           does not run other programs yet: build an application on the crate";
             return Err(StartError::Config(reason.to_owned()));
         };
+        if let Some(reason) = refused(&settings) {
+            return Err(StartError::Config(reason));
+        }
         let reread = || {
-            let settings = Settings::load(request)?;
-            settings.check_runnable()?;
-            Ok(settings)
+            let settings = Settings::load(request).map_err(|error| error.to_string())?;
+            settings.check_runnable().map_err(|error| error.to_string())?;
+            refused(&settings).map_or(Ok(settings), Err)
         };
         ph_worker::panics::install();
         let hooks = &*self.hooks;
@@ -125,11 +129,24 @@ impl App {
         }
     }
 
+    /// Said where somebody reads it: before a daemon gives its terminal up.
+    fn warn(&self, settings: &Settings) {
+        let passed_over = support::passed_over(settings);
+        if !passed_over.is_empty() {
+            self.complain(&format!("this version passes over {}", passed_over.join(", ")));
+        }
+    }
+
     fn complain(&self, reason: &str) {
         for line in reason.lines() {
             eprintln!("{}: {line}", self.name);
         }
     }
+}
+
+/// Why these settings can't be served by this version.
+fn refused(settings: &Settings) -> Option<String> {
+    support::refusal(settings).unwrap_or_else(|error| Some(error.to_string()))
 }
 
 impl Host for App {
@@ -142,6 +159,7 @@ impl Host for App {
     }
 
     fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        self.warn(&settings);
         match self.serve(settings, request, None) {
             Ok(()) => Exit::Done,
             Err(error) => {
@@ -153,6 +171,7 @@ impl Host for App {
 
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
         if settings.daemonize {
+            self.warn(&settings);
             self.daemonize(settings, request)
         } else {
             self.run(settings, request)

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod support;
 
 pub use app::App;
 pub use ph_worker::{Context, Error, JobWorker};

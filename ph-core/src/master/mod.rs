@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
-use ph_config::{ConfigError, Settings};
+use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
 use crate::slots::Slots;
@@ -41,8 +41,8 @@ pub use spawn::Seat;
 pub struct Launch<'a> {
     /// The settings of the first generation.
     pub settings: Settings,
-    /// Reads the configuration again, for a reload.
-    pub reread: &'a dyn Fn() -> Result<Settings, ConfigError>,
+    /// Reads the configuration again, for a reload; an error is one sentence, or one line for each fault.
+    pub reread: &'a dyn Fn() -> Result<Settings, String>,
     /// Runs in each forked worker; its result is the worker's exit code.
     pub worker: &'a dyn Fn(Seat) -> u8,
     /// The application's own hooks.
@@ -100,7 +100,7 @@ struct Master<'a> {
     generations: BTreeMap<u32, Rc<Settings>>,
     /// The settings whose verdict is awaited from the arbiter.
     candidate: Option<Rc<Settings>>,
-    reread: &'a dyn Fn() -> Result<Settings, ConfigError>,
+    reread: &'a dyn Fn() -> Result<Settings, String>,
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,

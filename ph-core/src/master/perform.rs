@@ -44,6 +44,7 @@ impl Master<'_> {
         }
     }
 
+    #[inline(never)]
     fn ask_to_stop(&self, worker: WorkerKey, speed: Speed) {
         let Some(child) = self.children.get(worker.serial) else { return };
         let signal = if speed == Speed::Graceful { Signal::TERM } else { Signal::INT };
@@ -62,6 +63,7 @@ impl Master<'_> {
         let _ = child.process.reap();
     }
 
+    #[inline(never)]
     fn scan(&mut self) {
         let (now, instant) = (crate::slots::now(), std::time::Instant::now());
         for child in self.children.iter() {
@@ -75,6 +77,7 @@ impl Master<'_> {
 
     /// Reaps adopted orphans that have ended, and ends those that were left behind: started during the life of a
     /// worker that has ended, and in no living worker's group.
+    #[inline(never)]
     fn sweep(&mut self) {
         let departed = self.children.departed.take();
         for stranger in self.strangers() {
@@ -101,10 +104,11 @@ impl Master<'_> {
         })
     }
 
+    #[inline(never)]
     fn read_config(&mut self) {
         let answer = match (self.reread)() {
             Ok(settings) => self.consider(settings),
-            Err(error) => Err(Refusal { code: 78, reason: error.to_string() }),
+            Err(reason) => Err(Refusal { code: 78, reason }),
         };
         if answer.is_ok() {
             self.hooks.on_reload();
@@ -113,6 +117,7 @@ impl Master<'_> {
     }
 
     /// A change that only a restart can make is refused as a whole.
+    #[inline(never)]
     fn consider(&mut self, settings: ph_config::Settings) -> Result<Policy, Refusal> {
         let current = &self.generations[&self.arbiter.generation()];
         let refused: Vec<String> = settings
@@ -131,6 +136,7 @@ impl Master<'_> {
         Ok(policy)
     }
 
+    #[inline(never)]
     fn exit(&mut self, outcome: Outcome) {
         // Nobody's children outlive us, not even those that set themselves aside.
         for stranger in self.strangers() {
@@ -139,6 +145,7 @@ impl Master<'_> {
         self.outcome = Some(outcome);
     }
 
+    #[inline(never)]
     fn tell(&mut self, note: &Note) {
         let pid = |worker: &WorkerKey| {
             self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
