@@ -187,6 +187,20 @@ impl Source {
         }
     }
 
+    /// Whether surely nothing is pending, if that can be told without a system call; otherwise `false`.
+    ///
+    /// For a program that looks between two short pieces of work. It takes nothing.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        match &self.backend {
+            #[cfg(target_os = "linux")]
+            Backend::Signalfd(_) => false,
+            Backend::Pipe(pipe) => pipe.is_quiet(),
+            #[cfg(target_os = "linux")]
+            Backend::Sole(_) => crate::sys::sole::is_quiet(),
+        }
+    }
+
     /// Waits until something is pending and returns it, or the empty set when `timeout` has passed.
     /// `None` waits for ever.
     ///

@@ -213,6 +213,11 @@ pub(crate) mod sole {
         sigaction(signal, Some(&action)).map(drop)
     }
 
+    /// Whether nothing has arrived since the last `take`.
+    pub(crate) fn is_quiet() -> bool {
+        ARRIVED.load(SeqCst) == 0
+    }
+
     /// Takes what has arrived.
     pub(crate) fn take() -> SignalSet {
         SignalSet::from_bits(ARRIVED.swap(0, SeqCst))

@@ -93,7 +93,9 @@ impl Context {
 
     /// Whether this worker was asked to stop. Long jobs look now and then, and return early.
     pub fn is_stopping(&self) -> bool {
-        self.take_note(Some(Duration::ZERO));
+        if !self.signals.borrow().as_ref().is_some_and(Source::is_quiet) {
+            self.take_note(Some(Duration::ZERO));
+        }
         self.stopping.get()
     }
 

@@ -40,10 +40,6 @@ pub(crate) fn boot<W>(
     };
     match built {
         Ok(worker) => {
-            // An operator may have had the logs reopened while this worker booted, deaf to that.
-            if let Err(error) = ph_core::log::reopen_if_moved() {
-                tracing::error!(%error, "the old log stays in use");
-            }
             // If the master has gone, this process is being killed already.
             let _ = reporter.say(&Report::Ready);
             Ok(Booted { worker, context, reporter })

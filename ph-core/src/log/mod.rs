@@ -14,7 +14,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -45,7 +45,6 @@ struct Sink {
 /// `None` inside when lines go to standard error.
 static SINK: OnceLock<Option<Sink>> = OnceLock::new();
 static LEVEL: AtomicU8 = AtomicU8::new(3);
-static REOPEN: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicU64 = AtomicU64::new(0);
 static WHO: Who = Who { pid: AtomicU32::new(0), slot: AtomicI32::new(-1) };
 
@@ -87,25 +86,10 @@ fn open_file(path: &Path) -> Result<OwnedFd, LogError> {
 
 /// Opens the file by its name again and puts it in the place of the old one.
 pub fn reopen() -> Result<(), LogError> {
-    REOPEN.store(false, Relaxed);
     let Some(Some(sink)) = SINK.get() else { return Ok(()) };
     let fresh = open_file(&sink.path)?;
     crate::sys::fds::replace(&sink.file, &fresh)
         .map_err(|source| LogError::Open { path: sink.path.clone(), source })
-}
-
-/// Opens the file again only if its name means another file by now, or none.
-pub fn reopen_if_moved() -> Result<(), LogError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let Some(Some(sink)) = SINK.get() else { return Ok(()) };
-    let held = nix::sys::stat::fstat(&sink.file).map(|held| (held.st_dev, held.st_ino)).ok();
-    let named = std::fs::metadata(&sink.path).map(|named| (named.dev(), named.ino())).ok();
-    if held == named { Ok(()) } else { reopen() }
-}
-
-/// Asks for [`reopen`] before the next line; for places that may not open files.
-pub fn reopen_soon() {
-    REOPEN.store(true, Relaxed);
 }
 
 /// Sets the least severe level that is written.
@@ -179,10 +163,6 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if REOPEN.swap(false, Relaxed) {
-            // A file that can't be opened again leaves the old one in use.
-            let _ = reopen();
-        }
         let written = match SINK.get() {
             Some(Some(sink)) => nix::unistd::write(&sink.file, line),
             _ => nix::unistd::write(io::stderr(), line),

@@ -141,6 +141,7 @@ fn boot_and_run(
         slots,
         control,
         certificates: Certificates::default(),
+        reopened: 0,
         retired_requests: 0,
         guard,
         title,

@@ -86,11 +86,13 @@ struct Master<'a> {
     signals: ph_signal::Source,
     children: Children,
     /// Made in the batch of forks under way, and not yet among the children.
-    newborn: Vec<children::Child>,
+    newborn: Vec<spawn::Newborn>,
     hearing: Hearing,
     slots: Slots,
     control: Control,
     certificates: Certificates,
+    /// How often the log was reopened.
+    reopened: u64,
     /// Requests of workers that have ended.
     retired_requests: u64,
     guard: Option<Guard>,

@@ -178,7 +178,12 @@ impl Master<'_> {
     pub(super) fn hear(&mut self) {
         for (serial, report) in self.hearing.listen() {
             // One that is reaped has nothing more to say.
-            let Some(worker) = self.children.get(serial).map(|child| child.key) else { continue };
+            let Some(child) = self.children.get(serial) else { continue };
+            let worker = child.key;
+            if report == Report::Ready && child.reopened != self.reopened {
+                // The log was reopened while it booted, deaf to that.
+                let _ = child.process.signal(Signal::USR1);
+            }
             self.queue.push_back(match report {
                 Report::Ready => Event::Ready { worker },
                 Report::Recycle => Event::Recycle { worker },

@@ -59,6 +59,8 @@ impl Master<'_> {
             Ok(()) => tracing::info!("log reopened"),
             Err(error) => tracing::error!(%error, "the old log stays in use"),
         }
+        self.reopened += 1;
+        // One that still boots ignores it, and is told again when it is ready.
         for child in self.children.iter() {
             let _ = child.process.signal(Signal::USR1);
         }

@@ -31,6 +31,15 @@ pub struct Seat {
     pub cell: &'static Slot,
 }
 
+/// A process that was forked in the batch under way.
+pub(super) struct Newborn {
+    key: WorkerKey,
+    pid: Pid,
+    cell: usize,
+    reopened: u64,
+    born: u64,
+}
+
 impl Master<'_> {
     /// Makes a process for this worker, or tells the arbiter why it can't be.
     #[inline(never)]
@@ -42,7 +51,7 @@ impl Master<'_> {
         };
         self.hooks.pre_fork(key.slot);
         if let Err(error) = self.fork_worker(key, generation, cell) {
-            self.children.cells.give_back(cell);
+            self.unseat(cell);
             self.queue.push_back(Event::SpawnFailed { worker: key, reason: error.to_string() });
         }
     }
@@ -66,22 +75,48 @@ impl Master<'_> {
         if let Some(guard) = &self.guard {
             guard.watch(cell, pid);
         }
-        // Unknown to the table of children, it is reaped like any orphan.
-        let process = PidFd::open(pid).inspect_err(|_| end(pid));
-        let process = process.map_err(|source| SysError::Call { what: "open a pidfd", source })?;
-        self.poll.add(&process, Token::Death(key.serial)).map_err(|errno| {
-            end(pid);
-            SysError::Call { what: "watch a worker", source: errno.into() }
-        })?;
-        self.newborn.push(Child { key, process, cell, born: ticks() });
+        let (reopened, born) = (self.reopened, ticks());
+        self.newborn.push(Newborn { key, pid, cell, reopened, born });
         Ok(())
     }
 
     /// Enters the children of a batch of forks into the tables.
+    ///
+    /// Their pidfds are opened only now, so that the later of them do not inherit, and close, those of the earlier.
+    /// That is in time: nobody else reaps a child of ours, so its pid is its own.
     pub(super) fn register_newborn(&mut self) {
-        for child in self.newborn.drain(..) {
-            self.children.insert(child);
+        for newborn in std::mem::take(&mut self.newborn) {
+            let Newborn { key, pid, cell, reopened, born } = newborn;
+            match self.watch(pid, key) {
+                Ok(process) => {
+                    self.children.insert(Child { key, process, cell, reopened, born });
+                }
+                Err(error) => {
+                    // Unknown to the table of children, it is reaped like any orphan.
+                    let _ = ph_signal::kill(pid.as_raw(), ph_signal::Signal::KILL);
+                    self.unseat(cell);
+                    let reason = error.to_string();
+                    self.queue.push_back(Event::SpawnFailed { worker: key, reason });
+                }
+            }
         }
+    }
+
+    fn watch(&self, pid: Pid, key: WorkerKey) -> Result<PidFd, SysError> {
+        let process =
+            PidFd::open(pid).map_err(|source| SysError::Call { what: "open a pidfd", source })?;
+        self.poll
+            .add(&process, Token::Death(key.serial))
+            .map_err(|errno| SysError::Call { what: "watch a worker", source: errno.into() })?;
+        Ok(process)
+    }
+
+    /// Frees a place that no process has.
+    fn unseat(&mut self, cell: usize) {
+        if let Some(guard) = &self.guard {
+            guard.unwatch(cell);
+        }
+        self.children.cells.give_back(cell);
     }
 
     /// The child's side. What the master owned is still in this memory; nothing of it is dropped or used again.
@@ -115,10 +150,6 @@ impl Master<'_> {
         });
         fork::leave(code)
     }
-}
-
-fn end(pid: Pid) {
-    let _ = ph_signal::kill(pid.as_raw(), ph_signal::Signal::KILL);
 }
 
 /// The kernel's clock for process starts: hundredths of a second since boot, suspension included.

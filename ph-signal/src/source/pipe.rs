@@ -79,6 +79,10 @@ impl Pipe {
         Ok(pipe)
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.bell.arrived.load(Ordering::SeqCst) == 0
+    }
+
     pub(super) fn drain(&mut self) -> io::Result<SignalSet> {
         let mut bytes = [0; 16];
         match self.reader.read(&mut bytes) {
