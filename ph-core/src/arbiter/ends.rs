@@ -1,6 +1,6 @@
 //! Workers' ends: what they were, what they count as, and what follows from them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::action::{Action, Cause, Note, Outcome};
 use super::event::{ExitStatus, Speed, WorkerKey};
@@ -40,15 +40,16 @@ impl Arbiter {
         let Some(seat) = self.seats.get_mut(&key.slot) else { return };
         let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
         let worker = seat.workers.remove(at);
-        let (was_ready, unasked, cause) = match worker.state {
+        let ready_for = worker.ready_for(now);
+        let (unasked, cause) = match worker.state {
             State::Booting { .. } => {
                 let said = worker.told.unwrap_or_else(|| format!("ended in boot with {status}"));
-                (false, true, Cause::Boot(said))
+                (true, Cause::Boot(said))
             }
-            State::Ready { .. } => (true, true, Cause::Itself),
-            State::Draining { .. } => (true, false, Cause::Asked),
+            State::Ready { .. } => (true, Cause::Itself),
+            State::Draining { .. } => (false, Cause::Asked),
             // What follows from it was decided when it was killed.
-            State::Killed { cause } => (true, false, cause),
+            State::Killed { cause } => (false, cause),
         };
         match cause {
             Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Hurry => {
@@ -69,9 +70,11 @@ impl Arbiter {
         out.push(Action::Reap { worker: key });
         self.sweep_soon(now);
         if unasked {
-            self.crashed(now, key, worker.generation, was_ready, &cause, out);
+            self.crashed(now, key, worker.generation, ready_for, &cause, out);
         }
-        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+        if self.seats.get(&key.slot).is_some_and(|seat| !seat.open && seat.workers.is_empty()) {
+            self.seats.remove(&key.slot);
+        }
     }
 
     pub(super) fn sweep_soon(&mut self, now: Instant) {
@@ -90,9 +93,9 @@ impl Arbiter {
         out: &mut Vec<Action>,
     ) {
         let Some(worker) = self.worker(key) else { return };
-        let (generation, was_ready) = (worker.generation, worker.is_ready());
+        let (generation, ready_for) = (worker.generation, worker.ready_for(now));
         kill(worker, cause.clone(), out);
-        self.crashed(now, key, generation, was_ready, cause, out);
+        self.crashed(now, key, generation, ready_for, cause, out);
     }
 
     pub(super) fn crashed(
@@ -100,7 +103,7 @@ impl Arbiter {
         now: Instant,
         key: WorkerKey,
         generation: u32,
-        was_ready: bool,
+        ready_for: Option<Duration>,
         cause: &Cause,
         out: &mut Vec<Action>,
     ) {
@@ -108,12 +111,12 @@ impl Arbiter {
             return;
         }
         let jitter = self.jitter.next();
-        let fatal = self.phase == Phase::Starting && !was_ready;
+        let fatal = self.phase == Phase::Starting && ready_for.is_none();
         if let Some(seat) = self.seats.get_mut(&key.slot)
-            && let Some(delay) = seat.crashed(was_ready, &self.policy, now, jitter)
+            && let Some(delay) = seat.crashed(ready_for, &self.policy, now, jitter)
             && !fatal
         {
-            out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row }));
+            out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row(now) }));
         }
         let reason = match cause {
             Cause::Boot(said) => said.clone(),

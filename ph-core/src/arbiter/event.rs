@@ -187,3 +187,17 @@ pub enum Event {
     /// Nobody waits for this ticket's answer any more.
     Forget(Ticket),
 }
+
+impl Event {
+    /// Whether it can change a worker, a seat or a goal, and so make a decision fall out differently.
+    pub(super) fn concerns_workers(&self) -> bool {
+        !matches!(
+            self,
+            Self::ChildEnded
+                | Self::GuardDied
+                | Self::GuardFailed
+                | Self::Forget(_)
+                | Self::BootFailed { .. }
+        )
+    }
+}

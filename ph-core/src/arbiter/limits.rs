@@ -16,9 +16,6 @@ impl Arbiter {
         }
         let mut late = Vec::new();
         for seat in self.seats.values_mut() {
-            if seat.steady_at().is_some_and(|at| at <= now) {
-                seat.steady();
-            }
             for worker in &mut seat.workers {
                 if worker.deadline().is_none_or(|at| at > now) {
                     continue;

@@ -51,7 +51,7 @@ const GAP: Duration = Duration::from_secs(1);
 
 /// What a worker leaves behind may outlive it, or stay a zombie, by this much: to look for it takes longer the more
 /// children there are, so a burst of deaths is followed by one look.
-const SWEEP_DELAY: Duration = Duration::from_millis(200);
+const SWEEP_DELAY: Duration = Duration::from_secs(1);
 
 /// Between two attempts to start a guard, while the system refuses.
 const GUARD_RETRY: Duration = Duration::from_secs(1);
@@ -150,12 +150,24 @@ impl Arbiter {
         let mut out = Vec::new();
         self.forgive_gap(now, &mut out);
         self.now = now;
-        self.apply(now, event, &mut out);
-        self.expire(now, &mut out);
-        self.reconcile(now, &mut out);
-        self.settle(now, &mut out);
-        self.deadline = self.earliest();
+        // What concerns no worker, while no limit has run out, leaves nothing to decide anew.
+        if event.concerns_workers() || self.deadline.is_some_and(|at| at <= now) {
+            self.decide(now, event, &mut out);
+        } else {
+            self.apply(now, event, &mut out);
+            let timers = [self.sweep, self.scan, self.guard_retry];
+            let timers = timers.into_iter().flatten().filter(|at| *at > now);
+            self.deadline = self.deadline.into_iter().chain(timers).min();
+        }
         out
+    }
+
+    fn decide(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
+        self.apply(now, event, out);
+        self.expire(now, out);
+        self.reconcile(now, out);
+        self.settle(now, out);
+        self.deadline = self.earliest();
     }
 
     /// The instant by which [`step`](Self::step) wants to be called again, if nothing else happens.
@@ -167,7 +179,7 @@ impl Arbiter {
         let spawning = matches!(self.phase, Phase::Starting | Phase::Running);
         let seats = self.seats.values().flat_map(|seat| {
             let wait = seat.wait.filter(|_| spawning && seat.open);
-            seat.workers.iter().map(Worker::deadline).chain([wait, seat.steady_at()])
+            seat.workers.iter().map(Worker::deadline).chain([wait])
         });
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats

@@ -114,7 +114,7 @@ impl Arbiter {
         }
         for seat in self.seats.values_mut() {
             // The crashes of the failed generation are not the former one's fault.
-            seat.steady();
+            seat.forget_crashes();
             for worker in &mut seat.workers {
                 if worker.generation == failing && worker.is_booting() {
                     super::kill(worker, super::Cause::Hurry, out);

@@ -10,7 +10,10 @@ use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
 /// Active workers of the whole, counted once and kept up to date through a pass.
+#[derive(Default)]
 struct Census {
+    /// Seats about which something is to be done, or that wait for it.
+    restless: Vec<u32>,
     active: u32,
     ready: u32,
     /// Active ones of the generation that is wanted.
@@ -59,23 +62,23 @@ impl Arbiter {
                 }
             }
             Phase::Resting => {
-                self.retire_where("resting", now, out, |_, worker| worker.is_active());
+                let policy = &self.policy;
+                for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
+                    if worker.is_active() {
+                        retire(worker, policy, Speed::Graceful, "resting", now, out);
+                    }
+                }
             }
             Phase::Starting | Phase::Running => {
-                let generation = self.generation;
-                if self.is_at_rest() {
+                let mut census = self.census();
+                if census.restless.is_empty() {
                     // With the wish goes the trouble of fulfilling it.
                     self.trouble = None;
                     return;
                 }
-                self.retire_where("scaled down", now, out, |seat, worker| {
-                    !seat.open && worker.is_active()
-                });
-                self.retire_where("replaced", now, out, |seat, worker| {
-                    let succeeded = |other: &Worker| other.is_ready() && other.is_fresh(generation);
-                    worker.is_stale(generation) && seat.workers.iter().any(succeeded)
-                });
-                let mut census = self.census();
+                if self.retire_leavers(now, &census.restless, out) {
+                    census = self.census();
+                }
                 self.trim(now, &mut census, out);
                 self.fill(now, &mut census, out);
                 self.replace(now, &mut census, out);
@@ -83,30 +86,52 @@ impl Arbiter {
         }
     }
 
-    /// Every wanted seat has one worker, a fresh one, and no other seat has an active one: nothing to bring nearer.
-    fn is_at_rest(&self) -> bool {
-        self.seats.values().all(|seat| {
-            let active = seat.workers.iter().filter(|worker| worker.is_active()).count();
-            if seat.open { active == 1 && seat.has_fresh(self.generation) } else { active == 0 }
-        })
-    }
-
+    /// The one look at all seats that a decision takes.
     fn census(&self) -> Census {
-        let mut census = Census { active: 0, ready: 0, current: 0, former: 0 };
-        for worker in self.seats.values().flat_map(|seat| &seat.workers) {
-            census.active += u32::from(worker.is_active());
-            census.ready += u32::from(worker.is_ready());
-            census.current += u32::from(worker.is_active() && worker.generation == self.generation);
-            census.former += u32::from(worker.is_ready() && worker.generation != self.generation);
+        let mut census = Census::default();
+        for (&slot, seat) in &self.seats {
+            if !seat.is_at_rest(self.generation) {
+                census.restless.push(slot);
+            }
+            for worker in &seat.workers {
+                let (active, ready) = (worker.is_active(), worker.is_ready());
+                let current = worker.generation == self.generation;
+                census.active += u32::from(active);
+                census.ready += u32::from(ready);
+                census.current += u32::from(active && current);
+                census.former += u32::from(ready && !current);
+            }
         }
         census
+    }
+
+    /// Asks those to leave whose seat is closed, or whose successor is ready; whether there were any.
+    fn retire_leavers(&mut self, now: Instant, slots: &[u32], out: &mut Vec<Action>) -> bool {
+        let before = out.len();
+        let (policy, generation) = (&self.policy, self.generation);
+        for slot in slots {
+            let Some(seat) = self.seats.get_mut(slot) else { continue };
+            let succeeded =
+                seat.workers.iter().any(|other| other.is_ready() && other.is_fresh(generation));
+            for worker in &mut seat.workers {
+                if !seat.open && worker.is_active() {
+                    retire(worker, policy, Speed::Graceful, "scaled down", now, out);
+                } else if succeeded && worker.is_stale(generation) {
+                    retire(worker, policy, Speed::Graceful, "replaced", now, out);
+                }
+            }
+        }
+        out.len() > before
     }
 
     /// The number wanted, or the surge allowed, went down under successors that still boot: they go first.
     fn trim(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
         let most = self.wanted.saturating_add(self.policy.max_surge);
         let policy = &self.policy;
-        for seat in self.seats.values_mut().rev().filter(|seat| seat.has_ready()) {
+        for slot in census.restless.iter().rev() {
+            let Some(seat) = self.seats.get_mut(slot).filter(|seat| seat.has_ready()) else {
+                continue;
+            };
             for worker in seat.workers.iter_mut().filter(|worker| worker.is_booting()) {
                 if census.active <= most {
                     return;
@@ -121,12 +146,8 @@ impl Arbiter {
     /// Spawns for the seats that have nobody.
     fn fill(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
         let alone = self.policy.max_surge == 0;
-        let vacant: Vec<u32> = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| seat.is_vacant(alone) && seat.may_spawn(now))
-            .map(|(&slot, _)| slot)
-            .collect();
+        let vacant =
+            self.pick(&census.restless, |seat| seat.is_vacant(alone) && seat.may_spawn(now));
         for slot in vacant {
             // While a canary is tried, the service is kept up by what is known to work.
             let generation = match &self.reload {
@@ -146,13 +167,9 @@ impl Arbiter {
     /// Moves stale seats on: a successor beside the old worker, or the old one out of the way first.
     fn replace(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
         let generation = self.generation;
-        let stale: Vec<u32> = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| seat.open && seat.may_spawn(now) && !seat.has_fresh(generation))
-            .filter(|(_, seat)| seat.has_ready())
-            .map(|(&slot, _)| slot)
-            .collect();
+        let stale = self.pick(&census.restless, |seat| {
+            seat.open && seat.may_spawn(now) && seat.has_ready() && !seat.has_fresh(generation)
+        });
         for slot in stale {
             if self.canary_is_out(census) {
                 return;
@@ -214,27 +231,9 @@ impl Arbiter {
         true
     }
 
-    /// Asks every worker that `leaves` picks to leave.
-    fn retire_where(
-        &mut self,
-        why: &'static str,
-        now: Instant,
-        out: &mut Vec<Action>,
-        leaves: impl Fn(&Seat, &Worker) -> bool,
-    ) {
-        let policy = &self.policy;
-        for seat in self.seats.values_mut() {
-            for at in 0..seat.workers.len() {
-                if leaves(seat, &seat.workers[at]) {
-                    let worker = &mut seat.workers[at];
-                    let why = match worker.state {
-                        State::Ready { outdated: Some(reason), .. } => reason,
-                        _ => why,
-                    };
-                    retire(worker, policy, Speed::Graceful, why, now, out);
-                }
-            }
-        }
+    /// Those of the slots whose seats are wanted for something.
+    fn pick(&self, slots: &[u32], wanted: impl Fn(&Seat) -> bool) -> Vec<u32> {
+        slots.iter().copied().filter(|slot| self.seats.get(slot).is_some_and(&wanted)).collect()
     }
 
     /// Asks everybody to leave at this speed, or hurries those who were asked before.
@@ -266,7 +265,11 @@ pub(super) fn retire(
         super::kill(worker, super::Cause::Hurry, out);
         return;
     }
-    if why != "stopping" {
+    let why = match worker.state {
+        State::Ready { outdated: Some(reason), .. } => reason,
+        _ => why,
+    };
+    if speed == Speed::Graceful && why != "stopping" {
         out.push(Action::Tell(Note::Retiring { slot: worker.key.slot, why }));
     }
     out.push(Action::Stop { worker: worker.key, speed });

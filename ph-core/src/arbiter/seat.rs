@@ -5,9 +5,11 @@
 
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::event::WorkerKey;
 use super::policy::Policy;
-use super::worker::{State, Worker};
+use super::worker::Worker;
 
 /// So long a worker has to be ready for the crashes before it to be forgotten.
 pub(super) const STEADY: Duration = Duration::from_secs(1);
@@ -15,9 +17,10 @@ pub(super) const STEADY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     pub(super) open: bool,
-    pub(super) workers: Vec<Worker>,
+    /// In place: a thousand seats are looked over with each decision, and nearly all have one worker.
+    pub(super) workers: SmallVec<[Worker; 1]>,
     /// Ends in a row that nobody asked for, without a second of readiness between them.
-    pub(super) row: u32,
+    row: u32,
     /// How many of them made the seat wait: the exponent of the next wait.
     waits: u32,
     /// No spawn before this instant.
@@ -27,7 +30,7 @@ pub(super) struct Seat {
 impl Seat {
     /// An empty seat that is not wanted yet.
     pub(super) fn closed() -> Self {
-        Self { open: false, workers: Vec::new(), row: 0, waits: 0, wait: None }
+        Self { open: false, workers: SmallVec::new(), row: 0, waits: 0, wait: None }
     }
 
     pub(super) fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
@@ -46,6 +49,17 @@ impl Seat {
         self.workers.iter().any(|worker| worker.is_fresh(generation))
     }
 
+    /// One worker, a fresh one, if it is wanted; nobody active, if it is not.
+    pub(super) fn is_at_rest(&self, generation: u32) -> bool {
+        match &self.workers[..] {
+            [only] if self.open => only.is_fresh(generation),
+            workers => {
+                let active = workers.iter().filter(|worker| worker.is_active()).count();
+                if self.open { active == 1 && self.has_fresh(generation) } else { active == 0 }
+            }
+        }
+    }
+
     /// Nobody active. With `alone`, for programs that bind their own port, the last one must be gone too.
     pub(super) fn is_vacant(&self, alone: bool) -> bool {
         self.open && if alone { self.workers.is_empty() } else { !self.has_active() }
@@ -60,13 +74,16 @@ impl Seat {
     /// Only the first crash of a worker that had been ready is free.
     pub(super) fn crashed(
         &mut self,
-        was_ready: bool,
+        ready_for: Option<Duration>,
         policy: &Policy,
         now: Instant,
         jitter: f64,
     ) -> Option<Duration> {
+        if ready_for.is_some_and(|ready| ready >= STEADY) {
+            self.forget_crashes();
+        }
         self.row = self.row.saturating_add(1);
-        if was_ready && self.row == 1 {
+        if ready_for.is_some() && self.row == 1 {
             self.wait = None;
             return None;
         }
@@ -76,23 +93,14 @@ impl Seat {
         Some(delay)
     }
 
-    /// A worker of this seat has been ready for [`STEADY`]: the row is over.
-    pub(super) fn steady(&mut self) {
+    pub(super) fn forget_crashes(&mut self) {
         (self.row, self.waits, self.wait) = (0, 0, None);
     }
 
-    /// When the row of crashes will be over, if a worker holds.
-    pub(super) fn steady_at(&self) -> Option<Instant> {
-        if self.row == 0 {
-            return None;
-        }
-        self.workers
-            .iter()
-            .filter_map(|worker| match worker.state {
-                State::Ready { since, .. } => Some(since + STEADY),
-                _ => None,
-            })
-            .min()
+    /// Crashes in a row, as of now: a worker that has been ready for [`STEADY`] ends the row.
+    pub(super) fn row(&self, now: Instant) -> u32 {
+        let steady = |worker: &Worker| worker.ready_for(now).is_some_and(|ready| ready >= STEADY);
+        if self.workers.iter().any(steady) { 0 } else { self.row }
     }
 }
 

@@ -54,13 +54,13 @@ pub struct Snapshot {
 }
 
 impl Arbiter {
-    /// The state as one word.
-    pub fn state(&self) -> &'static str {
+    /// The state at an instant, as one word.
+    pub fn state(&self, now: Instant) -> &'static str {
         match self.phase {
             Phase::New | Phase::Starting => "starting",
             Phase::Stopping { .. } | Phase::Over => "stopping",
             Phase::Running | Phase::Resting if self.reload.is_some() => "reloading",
-            Phase::Running | Phase::Resting if self.is_degraded() => "degraded",
+            Phase::Running | Phase::Resting if self.is_degraded(now) => "degraded",
             Phase::Running | Phase::Resting => "running",
         }
     }
@@ -75,9 +75,10 @@ impl Arbiter {
         self.generation
     }
 
-    fn is_degraded(&self) -> bool {
+    fn is_degraded(&self, now: Instant) -> bool {
         let limit = self.policy.crash_limit.unwrap_or(u32::MAX);
-        self.trouble.is_some() || self.seats.values().any(|seat| seat.open && seat.row >= limit)
+        self.trouble.is_some()
+            || self.seats.values().any(|seat| seat.open && seat.row(now) >= limit)
     }
 
     /// The whole state at an instant.
@@ -100,7 +101,7 @@ impl Arbiter {
             }
         }
         Snapshot {
-            state: self.state(),
+            state: self.state(now),
             generation: self.generation,
             wanted: self.wanted,
             workers,

@@ -1,6 +1,6 @@
 //! One worker's states: `Booting → Ready → Draining → Killed`, each left early by the process's end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::action::Cause;
 use super::event::{Speed, WorkerKey};
@@ -41,6 +41,14 @@ impl Worker {
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready { .. })
+    }
+
+    /// How long it has been ready, if it is.
+    pub(super) fn ready_for(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Ready { since, .. } => Some(now.saturating_duration_since(since)),
+            _ => None,
+        }
     }
 
     /// Booting or ready: it counts against the wanted number.
