@@ -40,6 +40,9 @@ pub struct App {
     hooks: Box<dyn Hooks>,
 }
 
+const NO_WORKER: &str = "this program has no worker of its own, and this version of ph does not run \
+                         other programs yet: build an application on the crate";
+
 /// An application without hooks of its own.
 struct NoHooks;
 
@@ -93,13 +96,8 @@ impl App {
         launcher: Option<Launcher>,
     ) -> Result<(), StartError> {
         let Some(worker) = &self.worker else {
-            let reason = "this program has no worker of its own, and this version of ph \
-                          does not run other programs yet: build an application on the crate";
-            return Err(StartError::Config(reason.to_owned()));
+            return Err(StartError::Config(NO_WORKER.to_owned()));
         };
-        if let Some(reason) = refused(&settings) {
-            return Err(StartError::Config(reason));
-        }
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
@@ -129,12 +127,21 @@ impl App {
         }
     }
 
-    /// Said where somebody reads it: before a daemon gives its terminal up.
-    fn warn(&self, settings: &Settings) {
+    /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
+    fn object(&self, settings: &Settings) -> Option<Exit> {
+        let without_worker = self.worker.is_none().then(|| NO_WORKER.to_owned());
+        if let Some(reason) = without_worker.or_else(|| refused(settings)) {
+            self.complain(&reason);
+            return Some(Exit::Config);
+        }
+        if settings.daemonize && settings.log_file.is_none() {
+            self.complain("there is no log_file: a daemon's log goes to /dev/null");
+        }
         let passed_over = support::passed_over(settings);
         if !passed_over.is_empty() {
             self.complain(&format!("this version passes over {}", passed_over.join(", ")));
         }
+        None
     }
 
     fn complain(&self, reason: &str) {
@@ -159,7 +166,9 @@ impl Host for App {
     }
 
     fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        self.warn(&settings);
+        if let Some(exit) = self.object(&settings) {
+            return exit;
+        }
         match self.serve(settings, request, None) {
             Ok(()) => Exit::Done,
             Err(error) => {
@@ -170,11 +179,12 @@ impl Host for App {
     }
 
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        if settings.daemonize {
-            self.warn(&settings);
-            self.daemonize(settings, request)
-        } else {
-            self.run(settings, request)
+        if !settings.daemonize {
+            return self.run(settings, request);
+        }
+        match self.object(&settings) {
+            Some(exit) => exit,
+            None => self.daemonize(settings, request),
         }
     }
 }

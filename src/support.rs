@@ -3,7 +3,7 @@
 use ph_config::{ConfigError, Settings};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 11] = [
+const REFUSED: [&str; 14] = [
     "worker_class",
     "command",
     "python_class",
@@ -15,19 +15,14 @@ const REFUSED: [&str; 11] = [
     "chroot",
     "keep_capabilities",
     "leader",
+    "umask",
+    "no_new_privs",
+    "rlimit_core",
 ];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 8] = [
-    "umask",
-    "rlimit_nofile",
-    "rlimit_core",
-    "nice",
-    "no_new_privs",
-    "cpu_affinity",
-    "log_rotate",
-    "max_memory",
-];
+const PASSED_OVER: [&str; 6] =
+    ["rlimit_nofile", "nice", "cpu_affinity", "log_rotate", "max_memory", "stop_signal"];
 
 /// The keys of `list` that these settings change from their defaults.
 fn changed(settings: &Settings, list: &[&'static str]) -> Result<Vec<&'static str>, ConfigError> {

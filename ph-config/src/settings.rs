@@ -61,11 +61,11 @@ settings! {
     single_instance: bool = Text("false"), Flag, Restart;
 
     /// Where the log goes, the workers' output included.
-    log_file: Option<PathBuf> = Text("stderr"), LogTarget, Live;
+    log_file: Option<PathBuf> = Text("stderr"), LogTarget, Restart;
     /// The least severe message that is logged.
     log_level: LogLevel = Text("info"), One::<LogLevel>::KIND, Live;
     /// How a line of the log is written.
-    log_format: LogFormat = Text("text"), One::<LogFormat>::KIND, Live;
+    log_format: LogFormat = Text("text"), One::<LogFormat>::KIND, Restart;
     /// The size at which the log is rotated.
     log_rotate: Option<u64> = Unset, Limit(Size), Live;
     /// How many rotated logs are kept.

@@ -44,7 +44,7 @@ impl Slot {
         let began = self.began.swap(0, Relaxed);
         self.active.store(0, Relaxed);
         // Only the owner writes: load and store do, and cost less than an atomic addition.
-        self.busy.store(self.busy.load(Relaxed) + now.saturating_sub(began), Relaxed);
+        self.busy.store(self.busy.load(Relaxed).saturating_add(now.saturating_sub(began)), Relaxed);
         self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
     }
 

@@ -358,6 +358,10 @@ impl World {
                 let asked = self.ticket();
                 self.step(Event::Stop { asked, speed });
             }
+            // A signal goes one speed up, a request only to the speed that it names.
+            if self.exit.is_none() {
+                self.step(Event::Stop { asked: None, speed });
+            }
         }
         while self.exit.is_none() {
             assert!(self.live.values().all(|life| *life == Life::Killed), "{:?}", self.live);

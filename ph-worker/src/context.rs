@@ -131,7 +131,8 @@ impl Context {
     fn take_note(&self, wait: Option<Duration>) {
         let mut signals = self.signals.borrow_mut();
         let pending = match &mut *signals {
-            Some(source) => source.wait(wait).unwrap_or_default(),
+            // A source that the application has closed would make every sleep spin, and TERM go unseen: leave.
+            Some(source) => source.wait(wait).unwrap_or(SignalSet::of(&[Signal::TERM])),
             // Not ready yet: nothing is noted, and TERM ends the process in the middle of this.
             None => {
                 std::thread::sleep(wait.unwrap_or(Duration::MAX));

@@ -65,7 +65,7 @@ fn work<W: JobWorker>(booted: Booted<W>) -> u8 {
             let _ = reporter.say(&Report::Recycle);
             let patience = cx.config().boot_timeout.unwrap_or(Duration::from_secs(30));
             if cx.sleep(patience) {
-                tracing::warn!("no successor could boot: going on beyond max_requests");
+                tracing::warn!("no successor yet: going on beyond max_requests");
                 share = Share::of(&cx);
             }
             continue;
@@ -84,7 +84,11 @@ fn work<W: JobWorker>(booted: Booted<W>) -> u8 {
             Err(panic) => return ended_by(&panic),
         }
     }
-    match panics::catch(|| worker.stop(&cx)) {
+    let last = || {
+        worker.stop(&cx);
+        drop(worker);
+    };
+    match panics::catch(last) {
         Ok(()) => exit::DONE,
         Err(panic) => ended_by(&panic),
     }

@@ -44,7 +44,7 @@ pub(crate) fn enter() {
 
 /// Runs application code. A panic comes back as one sentence.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
-    // Whatever the panic left half-changed is never looked at again: the worker ends.
+    // Whatever the panic left half-changed, nothing but its own destructor sees again: the worker ends.
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
         let place = PLACE.with_borrow_mut(Option::take);
         let place = place.map_or(String::new(), |place| format!(" at {place}"));

@@ -20,7 +20,7 @@ const ANCESTRAL: &str = "\
 graceful_timeout        = 3
 
 #répertoire de base
-base_path               = . 
+base_path               = .\x20
 
 #répertoire du journal
 log_path                = ./log

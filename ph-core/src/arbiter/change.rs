@@ -61,9 +61,7 @@ pub(super) struct Waiter {
 
 #[derive(Clone, Debug)]
 pub(super) enum Goal {
-    /// Every wanted slot has a ready worker.
-    Settled,
-    /// These have been succeeded by ready ones.
+    /// The old ones have been succeeded, and the slots have ready workers.
     Replaced { old: Vec<WorkerKey>, slots: Vec<u32> },
     /// These processes have ended.
     Gone(Vec<WorkerKey>),

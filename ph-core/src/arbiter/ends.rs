@@ -20,13 +20,20 @@ impl Arbiter {
             seat.workers.retain(|worker| worker.key != key);
             self.totals.spawned -= 1;
         }
+        let sentence = format!("cannot make a process: {reason}");
         // One refusal speaks for the batch: the rest of it failed for the same reason.
         if self.trouble.as_ref().is_none_or(|trouble| trouble.until <= now) {
             let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures + 1);
             let delay = back_off(&self.policy, failures, self.jitter.next());
             self.trouble = Some(Trouble { until: now + delay, failures });
             out.push(Action::Tell(Note::CannotSpawn { reason: reason.to_owned(), delay }));
-            self.boot_failed(now, key, format!("cannot make a process: {reason}"), out);
+            // A start has the patience that it has for a boot.
+            let patience = self.policy.boot_timeout.unwrap_or(Duration::MAX);
+            if self.phase != Phase::Starting || now - self.started >= patience {
+                self.boot_failed(now, key, sentence, out);
+            }
+        } else {
+            self.fail_waiters(now, key.slot, &sentence, out);
         }
     }
 

@@ -226,11 +226,7 @@ impl Arbiter {
             Event::ConfigRead(result) => self.config_read(now, result, out),
             Event::Restart { asked, slots } => self.restart(now, asked, slots, out),
             Event::StopWorker { asked, slot } => self.stop_worker(now, asked, slot, out),
-            Event::RetireAll => {
-                if self.phase == Phase::Running && self.reload.is_none() {
-                    self.phase = Phase::Resting;
-                }
-            }
+            Event::RetireAll => self.rest(now, out),
             Event::Stop { asked, speed } => self.stop(now, asked, speed, Outcome::Stopped, out),
             Event::Forget(ticket) => self.forget(ticket),
         }

@@ -53,6 +53,10 @@ impl Arbiter {
                 return;
             }
         };
+        // What the former configuration did wrong is not held against the new one.
+        for seat in self.seats.values_mut() {
+            seat.forget_crashes();
+        }
         // An operator's number stays until the configured one changes.
         let wanted = if policy.number_workers == self.policy.number_workers {
             self.wanted

@@ -6,6 +6,7 @@ use super::action::{Action, LastChange, Note, Outcome, Verdict};
 use super::change::{Goal, Waiter};
 use super::event::{ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use super::policy::MAX_WORKERS;
+use super::seat::Seat;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
@@ -38,9 +39,7 @@ impl Arbiter {
             return;
         }
         let to = to as u32;
-        if self.phase == Phase::Resting {
-            self.phase = Phase::Running;
-        }
+        let before = if self.wake() { Vec::new() } else { self.open_slots() };
         if let Some(reload) = &mut self.reload {
             reload.keep_number(to);
         }
@@ -48,7 +47,10 @@ impl Arbiter {
             self.open_seats(to);
             out.push(Action::Tell(Note::Scaled { from, to }));
         }
-        self.wait(now, asked, "scale", Goal::Settled);
+        // Who asks for more waits for those; who asks for fewer has them with this very step.
+        let mut slots = self.open_slots();
+        slots.retain(|slot| !before.contains(slot));
+        self.wait(now, asked, "scale", Goal::Replaced { old: Vec::new(), slots });
     }
 
     pub(super) fn restart(
@@ -69,6 +71,7 @@ impl Arbiter {
             answer(asked, failed(FAILED, self.no_such_worker(*stranger)), out);
             return;
         }
+        self.wake();
         let mut old = Vec::new();
         for slot in &slots {
             let Some(seat) = self.seats.get_mut(slot) else { continue };
@@ -115,7 +118,27 @@ impl Arbiter {
         self.wait(now, asked, "stop worker", Goal::Gone(leaving));
     }
 
-    /// Begins the end, or makes it quicker: each further request goes one speed up.
+    /// `WINCH`: all workers leave, the master stays. Whoever waits for workers waits in vain.
+    pub(super) fn rest(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.phase != Phase::Running || self.reload.is_some() {
+            return;
+        }
+        self.phase = Phase::Resting;
+        for slot in self.open_slots() {
+            self.fail_waiters(now, slot, "all workers were retired", out);
+        }
+    }
+
+    /// Leaves the rest that `WINCH` began; whether it was one.
+    fn wake(&mut self) -> bool {
+        let resting = self.phase == Phase::Resting;
+        if resting {
+            self.phase = Phase::Running;
+        }
+        resting
+    }
+
+    /// Begins the end, or makes it quicker: each further signal goes one speed up, a request to the one it names.
     pub(super) fn stop(
         &mut self,
         now: Instant,
@@ -130,9 +153,12 @@ impl Arbiter {
                 return;
             }
             Phase::Stopping { speed: given, asked: tickets, .. } => {
+                if asked.is_none() {
+                    let quicker = if *given == Speed::Graceful { Speed::Quick } else { Speed::Now };
+                    *given = quicker;
+                }
                 tickets.extend(asked);
-                let quicker = if *given == Speed::Graceful { Speed::Quick } else { Speed::Now };
-                *given = quicker.max(speed);
+                *given = speed.max(*given);
                 *given
             }
             Phase::New | Phase::Starting | Phase::Running | Phase::Resting => {
@@ -150,7 +176,10 @@ impl Arbiter {
     /// Whoever waits for anything but the end will not see it come true.
     fn end_changes(&mut self, now: Instant, out: &mut Vec<Action>) {
         let verdict = failed(FAILED, "the master is stopping".to_owned());
-        let reload = self.reload.take().map(|reload| reload.asked);
+        let reload = self.reload.take().map(|reload| {
+            self.record("reload", reload.began, &verdict, now, out);
+            reload.asked
+        });
         for ticket in reload.into_iter().chain(self.queued.take()).flatten() {
             answer(Some(ticket), verdict.clone(), out);
         }
@@ -206,7 +235,6 @@ impl Arbiter {
 
     fn reached(&self, goal: &Goal) -> bool {
         match goal {
-            Goal::Settled => self.phase != Phase::Starting && self.is_settled(),
             Goal::Replaced { old, slots } => {
                 let succeeded = |slot: &u32| match self.seats.get(slot) {
                     Some(seat) if seat.open => seat.has_ready(),
@@ -223,12 +251,9 @@ impl Arbiter {
         self.seats.get(&key.slot)?.workers.iter().find(|worker| worker.key == key)
     }
 
-    /// Every wanted slot has a ready worker, and none is on its way.
+    /// Every wanted slot has a ready worker.
     pub(super) fn is_settled(&self) -> bool {
-        self.seats
-            .values()
-            .filter(|seat| seat.open)
-            .all(|seat| seat.has_ready() && !seat.workers.iter().any(Worker::is_booting))
+        self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
     }
 
     /// A worker could not boot: that is the verdict for whoever waits for it.
@@ -241,7 +266,6 @@ impl Arbiter {
     ) {
         for waiter in std::mem::take(&mut self.waiters) {
             let concerned = match &waiter.goal {
-                Goal::Settled => true,
                 Goal::Replaced { slots, .. } => slots.contains(&slot),
                 Goal::Gone(_) => false,
             };

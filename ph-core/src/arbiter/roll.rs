@@ -167,8 +167,15 @@ impl Arbiter {
     /// Moves stale seats on: a successor beside the old worker, or the old one out of the way first.
     fn replace(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
         let generation = self.generation;
-        let stale = self.pick(&census.restless, |seat| {
+        let mut stale = self.pick(&census.restless, |seat| {
             seat.open && seat.may_spawn(now) && seat.has_ready() && !seat.has_fresh(generation)
+        });
+        // Of an older generation first, then who has been there longest: or those who recycle fast starve the rest.
+        stale.sort_by_key(|slot| {
+            let workers = self.seats.get(slot).map_or(&[][..], |seat| &seat.workers[..]);
+            let oldest =
+                workers.iter().filter(|worker| worker.is_ready()).min_by_key(|it| it.key.serial);
+            oldest.map(|worker| (worker.generation == generation, worker.key.serial))
         });
         for slot in stale {
             if self.canary_is_out(census) {

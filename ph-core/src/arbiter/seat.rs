@@ -21,6 +21,8 @@ pub(super) struct Seat {
     pub(super) workers: SmallVec<[Worker; 1]>,
     /// Ends in a row that nobody asked for, without a second of readiness between them.
     row: u32,
+    /// The last of them.
+    last: Option<Instant>,
     /// How many of them made the seat wait: the exponent of the next wait.
     waits: u32,
     /// No spawn before this instant.
@@ -30,7 +32,7 @@ pub(super) struct Seat {
 impl Seat {
     /// An empty seat that is not wanted yet.
     pub(super) fn closed() -> Self {
-        Self { open: false, workers: SmallVec::new(), row: 0, waits: 0, wait: None }
+        Self { open: false, workers: SmallVec::new(), row: 0, last: None, waits: 0, wait: None }
     }
 
     pub(super) fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
@@ -83,6 +85,7 @@ impl Seat {
             self.forget_crashes();
         }
         self.row = self.row.saturating_add(1);
+        self.last = Some(now);
         if ready_for.is_some() && self.row == 1 {
             self.wait = None;
             return None;
@@ -99,7 +102,12 @@ impl Seat {
 
     /// Crashes in a row, as of now: a worker that has been ready for [`STEADY`] ends the row.
     pub(super) fn row(&self, now: Instant) -> u32 {
-        let steady = |worker: &Worker| worker.ready_for(now).is_some_and(|ready| ready >= STEADY);
+        // One that was ready before the last crash, and waits for its successor, is no sign of recovery.
+        let steady = |worker: &Worker| {
+            worker.ready_for(now).is_some_and(|ready| {
+                ready >= STEADY && self.last.is_none_or(|crash| now - ready >= crash)
+            })
+        };
         if self.workers.iter().any(steady) { 0 } else { self.row }
     }
 }

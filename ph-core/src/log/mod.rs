@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -150,6 +151,16 @@ impl<S> Filter<S> for Threshold {
     }
 }
 
+/// Standard error may be a pipe that nobody reads, or a terminal that was halted: a line is lost rather than waited for.
+fn write_to_terminal(line: &[u8]) -> nix::Result<usize> {
+    let stderr = io::stderr();
+    let mut events = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    match nix::poll::poll(&mut events, PollTimeout::ZERO)? {
+        0 => Err(nix::errno::Errno::EAGAIN),
+        _ => nix::unistd::write(&stderr, line),
+    }
+}
+
 /// Writes whole lines.
 struct Lines;
 
@@ -165,7 +176,7 @@ impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let written = match SINK.get() {
             Some(Some(sink)) => nix::unistd::write(&sink.file, line),
-            _ => nix::unistd::write(io::stderr(), line),
+            _ => write_to_terminal(line),
         };
         // A full disk costs lines, never the service.
         if !written.is_ok_and(|count| count == line.len()) {

@@ -53,6 +53,8 @@ pub(super) struct Control {
     path: PathBuf,
     /// Device and inode: what is removed at the end is what was made here.
     identity: Option<(u64, u64)>,
+    /// The process that made it: a fork's copy of this removes nothing.
+    maker: u32,
     clients: BTreeMap<u64, Client>,
     waiting: BTreeMap<Ticket, (u64, u32)>,
     connected: u64,
@@ -79,8 +81,11 @@ impl Control {
             if !found.file_type().is_socket() {
                 return Err(ControlError::NotASocket(path.to_owned()));
             }
-            if ph_rpc::unix::connect(path).is_ok() {
-                return Err(ControlError::Live(path.to_owned()));
+            match ph_rpc::unix::connect(path) {
+                Ok(_) => return Err(ControlError::Live(path.to_owned())),
+                // The one answer that means that nobody will ever answer.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(source) => return Err(ControlError::Bind { path: path.to_owned(), source }),
             }
         }
         let refused = |source| ControlError::Bind { path: path.to_owned(), source };
@@ -96,6 +101,7 @@ impl Control {
             listener,
             path: path.to_owned(),
             identity: made.map(|made| (made.dev(), made.ino())),
+            maker: std::process::id(),
             clients: BTreeMap::new(),
             waiting: BTreeMap::new(),
             connected: 0,
@@ -112,7 +118,14 @@ impl Control {
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream, poll),
-                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
+                // Out of descriptors or memory: somebody must go, or the loop would spin over the one who waits.
+                Err(_) => {
                     // The kernel says so even when nobody waits: then nobody must go for it.
                     if !self.somebody_waits() {
                         return;
@@ -129,8 +142,6 @@ impl Control {
                         tracing::warn!("out of descriptors: a control client was turned away");
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
             }
         }
     }
@@ -324,7 +335,8 @@ impl AsFd for Control {
 impl Drop for Control {
     fn drop(&mut self) {
         let found = std::fs::symlink_metadata(&self.path).ok();
-        if found.map(|found| (found.dev(), found.ino())) == self.identity {
+        let same = found.map(|found| (found.dev(), found.ino())) == self.identity;
+        if same && self.maker == std::process::id() {
             let _ = std::fs::remove_file(&self.path);
         }
     }

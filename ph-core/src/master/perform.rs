@@ -6,7 +6,7 @@ use ph_signal::Signal;
 
 use super::children::Child;
 use super::{Master, narrate};
-use crate::arbiter::{Action, Event, Note, Outcome, Policy, Refusal, Speed, WorkerKey};
+use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Policy, Refusal, Speed, WorkerKey};
 use crate::report::Report;
 use crate::sys::{cpu, orphans, pidfd};
 
@@ -31,6 +31,8 @@ impl Master<'_> {
                     self.generations.insert(self.arbiter.generation(), candidate);
                 }
                 self.generations.retain(|generation, _| keep.contains(generation));
+                let settings = &self.generations[&self.arbiter.generation()];
+                crate::log::set_level(super::boot::level_of(settings));
             }
             Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
             Action::Started => {
@@ -131,16 +133,17 @@ impl Master<'_> {
             return Err(Refusal { code: 4, reason });
         }
         let policy = Policy::from_settings(&settings, cpu::available);
-        crate::log::set_level(super::boot::level_of(&settings));
         self.candidate = Some(Rc::new(settings));
         Ok(policy)
     }
 
     #[inline(never)]
     fn exit(&mut self, outcome: Outcome) {
-        // Nobody's children outlive us, not even those that set themselves aside.
-        for stranger in self.strangers() {
-            let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
+        // Nobody's children outlive us, not even those that set themselves aside, nor theirs.
+        let mut left: Vec<_> = self.strangers().into_iter().map(|stranger| stranger.pid).collect();
+        while let Some(pid) = left.pop() {
+            left.extend(orphans::children_of(pid));
+            let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
         }
         self.outcome = Some(outcome);
     }
@@ -166,7 +169,7 @@ impl Master<'_> {
                     lived: *lived,
                     requests,
                 });
-                self.retired_requests += requests;
+                self.retired_requests = self.retired_requests.saturating_add(requests);
                 narrate::died(worker.slot, pid, *status, cause, *lived);
             }
             Note::Killing { worker, cause } => narrate::killing(worker.slot, pid(worker), cause),
@@ -197,17 +200,18 @@ impl Master<'_> {
     pub(super) fn mourn(&mut self, serial: u64) {
         self.hear();
         let Some(child) = self.children.get(serial) else { return };
-        match child.process.look() {
-            Ok(Some(status)) => {
-                let worker = child.key;
-                self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());
-                self.feed(Event::Exited { worker, status });
-            }
-            Ok(None) => {}
+        let status = match child.process.look() {
+            Ok(Some(status)) => status,
+            Ok(None) => return,
             Err(error) => {
-                tracing::error!(slot = child.key.slot, %error, "cannot look at a worker's end");
+                // Somebody else has reaped it: all that is known is that it has ended.
+                tracing::error!(slot = child.key.slot, %error, "a worker's end was taken by another");
+                ExitStatus::Code(-1)
             }
-        }
+        };
+        let worker = child.key;
+        self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());
+        self.feed(Event::Exited { worker, status });
     }
 }
 

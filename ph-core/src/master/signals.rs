@@ -85,6 +85,8 @@ impl Master<'_> {
         match watched {
             Ok(()) => tracing::info!(pid = guard.pid().map(Pid::as_raw), "another guard is there"),
             Err(reason) => {
+                // One that is not watched over could die unseen.
+                guard.dismiss();
                 tracing::error!(%reason, "no guard: what workers started may outlive this master");
                 self.queue.push_back(Event::GuardFailed);
             }
@@ -93,5 +95,10 @@ impl Master<'_> {
 }
 
 fn has_terminal() -> bool {
-    File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty").is_ok()
+    let terminal = File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty");
+    // Any other error leaves it open, and then nobody is sent away.
+    !matches!(
+        terminal.err().and_then(|error| error.raw_os_error()),
+        Some(libc::ENXIO | libc::ENODEV | libc::ENOENT)
+    )
 }

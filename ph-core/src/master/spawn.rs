@@ -1,5 +1,6 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use nix::unistd::Pid;
@@ -30,6 +31,9 @@ pub struct Seat {
     /// Its own place in the shared table.
     pub cell: &'static Slot,
 }
+
+/// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
+const PANICKED: u8 = 101;
 
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
@@ -67,6 +71,7 @@ impl Master<'_> {
         let slot = &self.slots.items()[cell];
         slot.clear();
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
+        let born = ticks();
         let pid = match fork::fork()? {
             Forked::Child => self.become_worker(key, generation, slot, master),
             Forked::Parent(pid) => pid,
@@ -75,7 +80,7 @@ impl Master<'_> {
         if let Some(guard) = &self.guard {
             guard.watch(cell, pid);
         }
-        let (reopened, born) = (self.reopened, ticks());
+        let reopened = self.reopened;
         self.newborn.push(Newborn { key, pid, cell, reopened, born });
         Ok(())
     }
@@ -93,6 +98,7 @@ impl Master<'_> {
                 }
                 Err(error) => {
                     // Unknown to the table of children, it is reaped like any orphan.
+                    let _ = ph_signal::killpg(pid.as_raw(), ph_signal::Signal::KILL);
                     let _ = ph_signal::kill(pid.as_raw(), ph_signal::Signal::KILL);
                     self.unseat(cell);
                     let reason = error.to_string();
@@ -140,15 +146,19 @@ impl Master<'_> {
         self.title.wear();
         log::identify(Some(key.slot));
         fork::fresh_signals(self.changed_signals);
-        self.hooks.post_fork(key.slot);
-        let code = (self.worker)(Seat {
+        let seat = Seat {
             slot: key.slot,
             generation,
             settings: Rc::clone(&self.generations[&generation]),
             reporter: self.hearing.reporter(key.serial),
             cell,
+        };
+        // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
+        let life = AssertUnwindSafe(|| {
+            self.hooks.post_fork(key.slot);
+            (self.worker)(seat)
         });
-        fork::leave(code)
+        fork::leave(catch_unwind(life).unwrap_or(PANICKED))
     }
 }
 

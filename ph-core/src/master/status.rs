@@ -22,7 +22,7 @@ impl Master<'_> {
         let workers = snapshot.workers.iter().map(|row| {
             let child = row.key.and_then(|key| self.children.get(key.serial));
             let slot = child.map(|child| &self.slots.items()[child.cell]);
-            requests += slot.map_or(0, slots::Slot::requests);
+            requests = requests.saturating_add(slot.map_or(0, slots::Slot::requests));
             let pid = child.map(|child| child.process.pid().as_raw());
             worker(row, pid, slot, now, page)
         });

@@ -2,7 +2,8 @@
 //!
 //! It holds the reading end of the *lifeline*, a pipe whose writing end only the master has, and sleeps in a read
 //! of it. When the master is gone, however it went, the read returns the end of the file; the guard then KILLs
-//! every process group on the *board* and exits. The board is memory that the two share and workers never
+//! every process group on the *board* and exits. A byte in the pipe tells it to go and leave them alone: another guard
+//! has its place. The board is memory that the two share and workers never
 //! see, so that watching a worker costs the master one store, and a worker can't have a stranger killed.
 //!
 //! It is forked twice and orphaned before the master becomes a subreaper, so that it is not the master's child: a
@@ -31,9 +32,14 @@ pub struct Guard {
 
 #[derive(Debug)]
 struct Running {
-    /// Open in the master alone; it is never written to.
-    _lifeline: OwnedFd,
+    /// Open in the master alone.
+    lifeline: OwnedFd,
     pidfd: PidFd,
+}
+
+/// Has the guard at the other end go, and leave everyone alone.
+fn stand_down(lifeline: OwnedFd) {
+    let _ = std::fs::File::from(lifeline).write_all(&[0]);
 }
 
 impl Guard {
@@ -51,8 +57,16 @@ impl Guard {
 
     /// Starts another in the place of a dead one, and returns its descriptor. The board, and what is on it, stays.
     pub fn restart(&mut self, title: &mut Title, name: &str) -> Result<&PidFd, SysError> {
+        self.dismiss();
         let running = launch(&self.board, title, name)?;
         Ok(&self.running.insert(running).pidfd)
+    }
+
+    /// Sends a guard away that can't be watched over.
+    pub fn dismiss(&mut self) {
+        if let Some(running) = self.running.take() {
+            stand_down(running.lifeline);
+        }
     }
 
     /// Puts a process group on the board.
@@ -105,16 +119,30 @@ fn launch(
         },
     };
     drop(report);
-    board.inherit(false)?;
+    let pidfd = know_guard(board, answer, middle);
+    let adopting = subreaper(true).map_err(SysError::call("become a subreaper"));
+    match adopting.and(pidfd) {
+        Ok(pidfd) => Ok(Running { lifeline, pidfd }),
+        Err(error) => {
+            stand_down(lifeline);
+            Err(error)
+        }
+    }
+}
+
+/// Which process became the guard, once the one between is gone.
+fn know_guard(
+    board: &SharedTable<AtomicI32>,
+    answer: OwnedFd,
+    middle: Pid,
+) -> Result<PidFd, SysError> {
     let mut pid = [0; 4];
     let told = std::fs::File::from(answer).read_exact(&mut pid);
     let ended = nix::sys::wait::waitpid(middle, None);
-    subreaper(true).map_err(SysError::call("become a subreaper"))?;
+    board.inherit(false)?;
     told.map_err(SysError::call("start the guard"))?;
     ended.map_err(io::Error::from).map_err(SysError::call("start the guard"))?;
-    let pidfd = PidFd::open(Pid::from_raw(i32::from_ne_bytes(pid)));
-    let pidfd = pidfd.map_err(SysError::call("watch the guard"))?;
-    Ok(Running { _lifeline: lifeline, pidfd })
+    PidFd::open(Pid::from_raw(i32::from_ne_bytes(pid))).map_err(SysError::call("watch the guard"))
 }
 
 /// The guard's whole life, with every signal blocked: nothing but KILL ends it before the master does.
@@ -127,7 +155,9 @@ fn watch_over(listen: OwnedFd, board: &SharedTable<AtomicI32>, title: &mut Title
     title.set(format_args!("ph: guard [{name}]"));
     let mut lifeline = std::fs::File::from(listen);
     let mut byte = [0];
-    while matches!(lifeline.read(&mut byte), Ok(1..)) {}
+    if matches!(lifeline.read(&mut byte), Ok(1..)) {
+        fork::leave(0);
+    }
     for place in board.items() {
         let group = place.load(Relaxed);
         if group > 1 {

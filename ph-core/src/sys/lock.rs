@@ -77,7 +77,9 @@ impl PidFile {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{pid}.tmp"));
         let temporary = PathBuf::from(temporary);
-        let written = File::create(&temporary)
+        // Left by a crash, or laid out by a stranger: it is not followed, but replaced.
+        let _ = std::fs::remove_file(&temporary);
+        let written = File::create_new(&temporary)
             .and_then(|mut file| writeln!(file, "{pid}"))
             .and_then(|()| std::fs::rename(&temporary, path));
         if let Err(error) = written {

@@ -19,11 +19,21 @@ pub struct Child {
 ///
 /// They can't be reaped by anyone but us, so their pids stay valid until we do it.
 pub fn children(wanted: impl Fn(Pid) -> bool) -> io::Result<Vec<Child>> {
-    let own = std::process::id();
     // The master has one thread, and its id is the process's.
+    let own = std::process::id();
     let list = std::fs::read_to_string(format!("/proc/self/task/{own}/children"))?;
-    let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
-    Ok(pids.filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
+    Ok(pids(&list).filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
+}
+
+/// The children of another process, of all its threads, as they are just now.
+pub fn children_of(parent: Pid) -> Vec<Pid> {
+    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|it| std::fs::read_to_string(it.path().join("children")).ok());
+    lists.flat_map(|list| pids(&list).collect::<Vec<_>>()).collect()
+}
+
+fn pids(list: &str) -> impl Iterator<Item = Pid> {
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)
 }
 
 /// What `/proc/PID/stat` says of a process.
