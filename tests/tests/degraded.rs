@@ -205,7 +205,7 @@ fn s36_the_limit_on_descriptors_delays_a_scale() {
     let (master, before) = (sandbox.master(), sandbox.settled(2));
     let highest = *sandbox.unwatched(master).keys().max().unwrap() as usize;
     // One for the client that asks, and some that are enough for one more worker at most.
-    limit_files(master, highest + 4);
+    limit_files(master, highest + 3);
     let output = sandbox.run(&["scale", "6"]);
     assert_eq!(output.code, Some(1), "{output:?}");
     assert!(output.err.contains("Too many open files"), "{output:?}");
