@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ph_rpc::client::{ClientError, Connection, Incoming};
 use ph_rpc::{RpcError, Value};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::exit::{Exit, Failure};
@@ -85,12 +85,17 @@ impl Master {
 
     /// Stops the master and waits until its process is gone.
     pub(crate) fn stop(mut self, quick: bool) -> Result<(), Failure> {
-        // A master that ends without a word has ended all the same.
-        self.try_call("stop", vec![quick.into()])?;
+        let answered = self.try_call("stop", vec![quick.into()])?.is_some();
         let Some(process) = &self.process else { return Ok(()) };
-        // It has promised to end; a hook of the application's may take its time.
+        // One that has promised to end may take its time over it. One that ended without a word has ended all the
+        // same; one that closed the connection and lives on has refused.
+        let limit = Timespec { tv_sec: SILENCE.as_secs() as i64, tv_nsec: 0 };
         let mut events = [PollFd::new(process, PollFlags::IN)];
-        poll(&mut events, None).map(drop).map_err(|errno| broken(&errno))
+        match poll(&mut events, if answered { None } else { Some(&limit) }) {
+            Ok(0) => Err(broken(&"it closed the connection")),
+            Ok(_) => Ok(()),
+            Err(errno) => Err(broken(&errno)),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use ph_signal::{Signal, kill};
 
-const BACKENDS: &[&str] = if cfg!(target_os = "linux") { &["signalfd", "pipe"] } else { &["pipe"] };
+const BACKENDS: &[&str] =
+    if cfg!(target_os = "linux") { &["signalfd", "pipe", "sole"] } else { &["pipe"] };
 
 /// Cargo builds examples beside the directory of the test's own program.
 fn fixture(journey: &str, backend: &str) -> Command {

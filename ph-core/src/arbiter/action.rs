@@ -199,6 +199,11 @@ pub enum Note {
         /// Workers still there.
         workers: usize,
     },
+    /// A wish that this state can't grant, and that is not kept.
+    NotNow {
+        /// What was wished for.
+        what: &'static str,
+    },
     /// The master's own clock had a gap (suspended or stopped): all deadlines moved by it.
     Gap(Duration),
 }

@@ -121,6 +121,7 @@ impl Arbiter {
     /// `WINCH`: all workers leave, the master stays. Whoever waits for workers waits in vain.
     pub(super) fn rest(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.phase != Phase::Running || self.reload.is_some() {
+            out.push(Action::Tell(Note::NotNow { what: "to retire all workers" }));
             return;
         }
         self.phase = Phase::Resting;

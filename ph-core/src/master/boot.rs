@@ -96,7 +96,6 @@ fn boot_and_run(
 
     // An inherited "ignore" would make children vanish without a status.
     ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
-    let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let descriptors = fds::raise_limit();
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
@@ -108,6 +107,8 @@ fn boot_and_run(
     } else {
         Some(Guard::start(slots::COUNT, &mut title, &name).map_err(|error| system(&error))?)
     };
+    // After the guard: the process that stood between it and us has told its end by then, and wakes nobody later.
+    let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let control = Control::bind(&settings.control_socket)?;
     let pidfile = settings.pidfile.as_deref().map(PidFile::write).transpose();
     let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;

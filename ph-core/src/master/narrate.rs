@@ -30,6 +30,7 @@ pub(super) fn note(note: &Note) {
         },
         Note::Started { workers, took } => info!(workers, took = ?took, "serving"),
         Note::Stopping { speed, workers } => info!(speed = ?speed, workers, "stopping"),
+        Note::NotNow { what } => warn!("not now, in the middle of a change: {what}"),
         Note::Gap(gap) => warn!(gap = ?gap, "the master was away; every limit starts anew"),
         // These name a process, and are told with its pid.
         Note::Died { .. } | Note::Killing { .. } => {}

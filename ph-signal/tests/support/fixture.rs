@@ -29,6 +29,8 @@ fn main() -> Outcome {
     let open = |set| match backend.as_str() {
         #[cfg(target_os = "linux")]
         "signalfd" => Source::signalfd(set),
+        #[cfg(target_os = "linux")]
+        "sole" => Source::sole(set),
         _ => Source::pipe(set),
     };
     match journey.as_str() {
@@ -104,9 +106,19 @@ fn masks(open: impl Fn(SignalSet) -> Result<Source, ph_signal::source::SourceErr
 /// What is pending at the drop of a source, and was never read, is not lost.
 fn dropped(open: impl Fn(SignalSet) -> Result<Source, ph_signal::source::SourceError>) -> Outcome {
     let mut outer = open(Signal::USR1.into())?;
-    let inner = open(Signal::USR1.into())?;
-    raise(Signal::USR1)?;
-    drop(inner);
+    match open(Signal::USR1.into()) {
+        // The sole one has to go before there can be another.
+        Err(ph_signal::source::SourceError::NotSole) => {
+            drop(outer);
+            outer = open(Signal::USR1.into())?;
+            raise(Signal::USR1)?;
+        }
+        inner => {
+            let inner = inner?;
+            raise(Signal::USR1)?;
+            drop(inner);
+        }
+    }
     say(format_args!("{:?}", outer.wait(Some(LONG))?));
     Ok(())
 }

@@ -1,0 +1,72 @@
+//! What this version can't do yet, and what a configuration asks for that nobody would see: said at the start.
+
+use std::fs;
+
+use ph_tests::{Process, Sandbox, until, until_some};
+
+/// The launcher says why, in the background as in the foreground, and leaves nothing behind.
+#[test]
+fn what_would_be_unsafe_to_leave_out_is_refused() {
+    for (key, value) in [("user", "nobody"), ("umask", "077"), ("bind", "127.0.0.1:0")] {
+        for daemonize in ["true", "false"] {
+            let section = format!("daemonize = {daemonize}\n{key} = {value}\n");
+            let sandbox = Sandbox::new("refused", &section);
+            let output = sandbox.run(&["start"]);
+            assert_eq!(output.code, Some(78), "{output:?}");
+            assert!(output.err.contains(key) && output.err.lines().count() == 1, "{output:?}");
+            assert!(!sandbox.path("app.pid").exists(), "something was started");
+        }
+    }
+}
+
+#[test]
+fn what_can_be_left_out_is_told() {
+    let sandbox = Sandbox::new("told", "nice = 5\nlog_rotate = 1MiB\n");
+    let output = sandbox.run(&["start"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.err.contains("passes over nice, log_rotate"), "{output:?}");
+    sandbox.ok(&["stop"]);
+}
+
+/// A reload that asks for it is refused as well, and the old generation goes on.
+#[test]
+fn a_reload_to_what_is_not_there_yet_is_refused() {
+    let sandbox = Sandbox::new("reload", "number_workers = 2\n");
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(2);
+    sandbox.configure("number_workers = 2\nworker_class = thread\n");
+    let output = sandbox.run(&["reload"]);
+    assert_eq!(output.code, Some(78), "{output:?}");
+    assert!(output.err.contains("worker_class"), "{output:?}");
+    assert_eq!(sandbox.settled(2), before);
+    sandbox.ok(&["stop"]);
+}
+
+/// `ph` alone has no worker of its own.
+#[test]
+fn ph_without_a_worker_says_so() {
+    let sandbox = Sandbox::for_program("ph", "bare", "");
+    for command in ["run", "start"] {
+        let output = sandbox.run(&[command]);
+        assert_eq!(output.code, Some(78), "{output:?}");
+        assert!(output.err.contains("no worker of its own"), "{output:?}");
+    }
+}
+
+/// Scenario 39, at the end: what a worker set aside goes with the master, and so does what that started.
+#[test]
+fn s39_a_stop_leaves_no_descendant() {
+    let section = "app.job = daemon\napp.flag = %(here)s/flag\nrestart_backoff = 10m\nrestart_backoff_max = 10m\n";
+    let sandbox = Sandbox::new("descendants", section);
+    sandbox.ok(&["start"]);
+    fs::write(sandbox.path("flag"), "").unwrap();
+    let family = until_some("a daemon with a child of its own", || {
+        let pid = sandbox.journal("child").first()?[1].parse().ok()?;
+        let daemon = Process::find(pid)?;
+        let child = *daemon.children().first()?;
+        Some([daemon, child])
+    });
+    family.iter().for_each(|process| sandbox.adopt(*process));
+    sandbox.ok(&["stop"]);
+    until("they are gone", || !family.iter().any(|process| process.is_alive()));
+}
