@@ -5,6 +5,7 @@ mod app;
 mod support;
 
 pub use app::App;
+pub use ph_core::master::Hooks;
 pub use ph_worker::{Context, Error, JobWorker};
 
 /// The command line, for embedding it.

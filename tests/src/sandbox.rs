@@ -31,6 +31,17 @@ pub struct Sandbox {
     seen: std::cell::RefCell<Vec<Process>>,
 }
 
+/// The living workers in this state, by slot, as one status tells them.
+fn workers_of(status: &Value, state: &str) -> Vec<(u64, Process)> {
+    let rows = status["workers"].as_array().into_iter().flatten();
+    let rows = rows.filter(|row| row["state"] == state);
+    rows.filter_map(|row| {
+        let process = Process::find(row["pid"].as_i64()? as i32)?;
+        Some((row["id"].as_u64()?, process))
+    })
+    .collect()
+}
+
 /// The folder in which this build's programs lie.
 pub fn programs() -> PathBuf {
     let own = std::env::current_exe().unwrap();
@@ -184,24 +195,17 @@ impl Sandbox {
 
     /// The workers' processes in this state, by slot.
     pub fn workers(&self, state: &str) -> Vec<(u64, Process)> {
-        let status = self.status();
-        let rows = status["workers"].as_array().unwrap();
-        let rows = rows.iter().filter(|row| row["state"] == state);
-        rows.filter_map(|row| {
-            let process = Process::find(row["pid"].as_i64()? as i32)?;
-            Some((row["id"].as_u64()?, process))
-        })
-        .collect()
+        workers_of(&self.status(), state)
     }
 
     /// Waits until exactly `count` workers are ready and nothing else is there; returns them.
     #[track_caller]
     pub fn settled(&self, count: usize) -> Vec<(u64, Process)> {
         let settled = until_some(&format!("{count} workers ready and nobody else"), || {
+            // One look for both: between two, a worker may end.
             let status = self.try_status()?;
-            let rows = status["workers"].as_array()?;
-            let ready = rows.iter().all(|row| row["state"] == "ready");
-            (ready && rows.len() == count).then(|| self.workers("ready"))
+            let ready = workers_of(&status, "ready");
+            (ready.len() == count && status["workers"].as_array()?.len() == count).then_some(ready)
         });
         self.remember();
         settled

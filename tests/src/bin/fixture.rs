@@ -23,7 +23,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use processhandler::{App, Context, Error, JobWorker, signal, tracing};
+use processhandler::{App, Context, Error, Hooks, JobWorker, signal, tracing};
 
 struct Fixture {
     job: String,
@@ -188,6 +188,48 @@ fn recurse(depth: u64) -> u64 {
     frame[0] + recurse(depth + 1)
 }
 
+/// Writes each moment that the master calls us at into the file that `FIXTURE_HOOKS` names.
+struct Moments;
+
+fn moment(what: &str) {
+    if let Some(path) = std::env::var_os("FIXTURE_HOOKS") {
+        let file = File::options().create(true).append(true).open(path);
+        let line = format!("{what} {}\n", std::process::id());
+        // A hook has nobody to return an error to; the test misses the line.
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
+impl Hooks for Moments {
+    fn on_starting(&self) {
+        moment("on_starting");
+    }
+
+    fn when_ready(&self) {
+        moment("when_ready");
+    }
+
+    fn pre_fork(&self, slot: u32) {
+        moment(&format!("pre_fork:{slot}"));
+    }
+
+    fn post_fork(&self, slot: u32) {
+        moment(&format!("post_fork:{slot}"));
+    }
+
+    fn worker_exit(&self, slot: u32, pid: i32) {
+        moment(&format!("worker_exit:{slot}:{pid}"));
+    }
+
+    fn on_reload(&self) {
+        moment("on_reload");
+    }
+
+    fn on_exit(&self) {
+        moment("on_exit");
+    }
+}
+
 fn main() -> ExitCode {
-    App::new("ph-fixture").job(Fixture::new).main()
+    App::new("ph-fixture").job(Fixture::new).hooks(Moments).main()
 }
