@@ -53,13 +53,12 @@ pub(crate) fn layers(request: &LoadRequest) -> Result<Layers, Failure> {
 }
 
 /// The files that a master makes need directories that are there: told with the line that names the file.
-pub(crate) fn check_directories(request: &LoadRequest, settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn check_directories(layers: &Layers, settings: &Settings) -> Result<(), Failure> {
     let files = [
         ("pidfile", settings.pidfile.as_deref()),
         ("log_file", settings.log_file.as_deref()),
         ("control_socket", Some(settings.control_socket.as_path())),
     ];
-    let layers = layers(request)?;
     let mut problems = Vec::new();
     for (key, file) in files {
         let folder = file.and_then(Path::parent);

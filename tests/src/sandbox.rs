@@ -22,6 +22,16 @@ pub struct Output {
     pub err: String,
 }
 
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// Everything that one test owns.
 pub struct Sandbox {
     folder: PathBuf,
@@ -126,11 +136,7 @@ impl Sandbox {
         if arguments.contains(&"start") || arguments.contains(&"restart") {
             self.remember();
         }
-        Output {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        output.into()
     }
 
     /// Runs a command that must succeed; returns its standard output.

@@ -40,11 +40,7 @@ impl Sandbox {
         }
         let output = command.output().unwrap();
         self.remember();
-        Output {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        output.into()
     }
 }
 

@@ -8,9 +8,10 @@ use crate::{Host, place};
 
 /// Settings that a master can be made of.
 fn runnable(request: &LoadRequest) -> Result<Settings, Failure> {
-    let settings = place::settings(request)?;
+    let layers = place::layers(request)?;
+    let settings = layers.settings()?;
     settings.check_runnable()?;
-    place::check_directories(request, &settings)?;
+    place::check_directories(&layers, &settings)?;
     Ok(settings)
 }
 
