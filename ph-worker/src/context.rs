@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
-use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ph_config::Settings;
@@ -31,7 +31,7 @@ impl std::error::Error for SettingError {}
 pub struct Context {
     id: u32,
     generation: u32,
-    settings: Rc<Settings>,
+    settings: Arc<Settings>,
     slot: &'static Slot,
     /// `None` until the worker is ready: before that, a request to stop ends the process.
     signals: RefCell<Option<Source>>,
@@ -45,7 +45,7 @@ impl Context {
     pub(crate) fn new(
         id: u32,
         generation: u32,
-        settings: Rc<Settings>,
+        settings: Arc<Settings>,
         slot: &'static Slot,
     ) -> Self {
         let (signals, stopping) = (RefCell::new(None), Cell::new(false));

@@ -29,7 +29,7 @@ pub(crate) fn boot<W>(
     build: impl FnOnce(&Context) -> Result<W, Error>,
 ) -> Result<Booted<W>, u8> {
     panics::enter();
-    let Seat { slot, generation, settings, reporter, cell } = seat;
+    let Seat { slot, generation, settings, reporter, cell, .. } = seat;
     let context = Context::new(slot, generation, settings, cell);
     let built = match panics::catch(|| build(&context)) {
         Ok(Ok(worker)) => {

@@ -3,7 +3,7 @@
 //! What is taken is given back in reverse, also when a later step fails: nothing half-started is left behind.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::{LogFormat, LogLevel, Settings};
@@ -147,7 +147,7 @@ fn boot_and_run(
         guard,
         title,
         name,
-        generations: [(1, Rc::new(settings))].into(),
+        generations: [(1, Arc::new(settings))].into(),
         candidate: None,
         reread: launch.reread,
         worker: launch.worker,

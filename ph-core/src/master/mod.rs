@@ -19,7 +19,7 @@ mod spawn;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::Settings;
@@ -99,9 +99,9 @@ struct Master<'a> {
     title: Title,
     name: String,
     /// The settings of each generation that may still be spawned.
-    generations: BTreeMap<u32, Rc<Settings>>,
+    generations: BTreeMap<u32, Arc<Settings>>,
     /// The settings whose verdict is awaited from the arbiter.
-    candidate: Option<Rc<Settings>>,
+    candidate: Option<Arc<Settings>>,
     reread: &'a dyn Fn() -> Result<Settings, String>,
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,

@@ -1,6 +1,6 @@
 //! The arbiter's actions, one arm each, and the news that workers bring.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use ph_signal::Signal;
 
@@ -133,7 +133,7 @@ impl Master<'_> {
             return Err(Refusal { code: 4, reason });
         }
         let policy = Policy::from_settings(&settings, cpu::available);
-        self.candidate = Some(Rc::new(settings));
+        self.candidate = Some(Arc::new(settings));
         Ok(policy)
     }
 

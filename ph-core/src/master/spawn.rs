@@ -1,7 +1,7 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use nix::unistd::Pid;
 use ph_config::Settings;
@@ -10,9 +10,10 @@ use super::Master;
 use super::children::Child;
 use super::poll::Token;
 use crate::arbiter::{Event, WorkerKey};
+use crate::listen::Listener;
 use crate::log;
 use crate::report::Reporter;
-use crate::slots::Slot;
+use crate::slots::{self, Board, Slot};
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
 use crate::sys::{SysError, fds};
@@ -25,11 +26,15 @@ pub struct Seat {
     /// The generation whose settings it has.
     pub generation: u32,
     /// Those settings.
-    pub settings: Rc<Settings>,
+    pub settings: Arc<Settings>,
     /// How it talks to the master.
     pub reporter: Reporter,
     /// Its own place in the shared table.
     pub cell: &'static Slot,
+    /// What concerns all workers.
+    pub board: &'static Board,
+    /// What it may accept connections from.
+    pub listeners: Vec<Arc<Listener>>,
 }
 
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
@@ -149,9 +154,11 @@ impl Master<'_> {
         let seat = Seat {
             slot: key.slot,
             generation,
-            settings: Rc::clone(&self.generations[&generation]),
+            settings: Arc::clone(&self.generations[&generation]),
             reporter: self.hearing.reporter(key.serial),
             cell,
+            board: slots::board(&self.slots),
+            listeners: Vec::new(),
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
         let life = AssertUnwindSafe(|| {

@@ -21,6 +21,8 @@ pub unsafe trait Shareable: Sync {}
 unsafe impl Shareable for std::sync::atomic::AtomicI32 {}
 // SAFETY: repr(C), atomic integers and padding; every bit pattern is a value.
 unsafe impl Shareable for crate::slots::Slot {}
+// SAFETY: repr(C), atomic integers and padding; every bit pattern is a value.
+unsafe impl Shareable for crate::slots::Board {}
 
 /// A shared mapping of a header page followed by an array of `T`, inherited by forked children.
 ///
@@ -35,6 +37,8 @@ pub struct SharedTable<T: 'static> {
 
 /// Bytes before the first item.
 pub const HEADER: usize = 4096;
+/// Where in the header the part begins that is shared as a whole.
+const HEAD: usize = 128;
 
 impl<T: Shareable> SharedTable<T> {
     /// A table in a memfd that nobody can resize any more: a shrunk one would kill its readers by SIGBUS.
@@ -59,7 +63,7 @@ impl<T: Shareable> SharedTable<T> {
 
     fn map(fd: Option<OwnedFd>, len: usize, bytes: usize, header: &[u8]) -> Result<Self, SysError> {
         use std::os::fd::AsRawFd as _;
-        assert!(header.len() <= HEADER && align_of::<T>() <= HEADER, "a header or type too large");
+        assert!(header.len() <= HEAD && align_of::<T>() <= HEADER, "a header or type too large");
         let flags = libc::MAP_SHARED | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
         let raw = fd.as_ref().map_or(-1, OwnedFd::as_raw_fd);
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
@@ -89,6 +93,14 @@ impl<T: Shareable> SharedTable<T> {
     /// The items.
     pub fn items(&self) -> &'static [T] {
         self.items
+    }
+
+    /// What the header page holds beside the table's description.
+    pub fn head<H: Shareable>(&self) -> &'static H {
+        const { assert!(HEAD + size_of::<H>() <= HEADER && HEAD.is_multiple_of(align_of::<H>())) };
+        // SAFETY: the place lies within the header page, which is zeroed, page-aligned and never unmapped, and aligned
+        // for `H` (asserted above); `H: Shareable` is made of atomics for which any bit pattern is a value.
+        unsafe { self.header.add(HEAD).cast::<H>().as_ref() }
     }
 
     /// The descriptor, for those who map it themselves.
