@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::support;
 use ph_cli::{Exit, Host, LoadRequest, Settings};
-use ph_core::master::{self, Hooks, Launch, Seat, StartError};
+use ph_config::value::choice::WorkerClass;
+use ph_core::master::{self, Hooks, Launch, StartError};
 use ph_core::sys::daemon::{self, Launcher, Side};
-use ph_worker::{Context, Error, JobWorker, run_job};
+use ph_worker::{
+    AsyncConnectionWorker, AsyncJobWorker, ConnectionWorker, Context, Error, JobWorker,
+};
 
-/// A worker's whole life in the forked child; returns its exit code.
-type WorkerMain = Box<dyn Fn(Seat) -> u8>;
+use crate::support;
+use crate::workers::{Takes, Workers};
 
 /// An application: a worker, a name, and the command line of `ph` under that name.
 ///
@@ -36,12 +38,9 @@ type WorkerMain = Box<dyn Fn(Seat) -> u8>;
 pub struct App {
     name: String,
     default_config: Option<PathBuf>,
-    worker: Option<WorkerMain>,
+    workers: Workers,
     hooks: Box<dyn Hooks>,
 }
-
-const NO_WORKER: &str = "this program has no worker of its own, and this version of ph does not run \
-                         other programs yet: build an application on the crate";
 
 /// An application without hooks of its own.
 struct NoHooks;
@@ -51,7 +50,8 @@ impl Hooks for NoHooks {}
 impl App {
     /// An application of this name: that of its command in help texts and messages.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), default_config: None, worker: None, hooks: Box::new(NoHooks) }
+        let (name, workers, hooks) = (name.into(), Workers::default(), Box::new(NoHooks));
+        Self { name, default_config: None, workers, hooks }
     }
 
     /// The configuration to use when none is named and there is none at the usual places; relative to the
@@ -62,13 +62,54 @@ impl App {
         self
     }
 
-    /// Workers that take jobs. `construct` runs in each worker's process.
+    /// Workers that take jobs, one at a time or on threads. `construct` runs in each worker's process, and with
+    /// `worker_class = thread` in each of its threads.
     #[must_use]
     pub fn job<W: JobWorker>(
         mut self,
-        construct: impl Fn(&Context) -> Result<W, Error> + 'static,
+        construct: impl Fn(&Context) -> Result<W, Error> + Sync + 'static,
     ) -> Self {
-        self.worker = Some(Box::new(move |seat| run_job(seat, &construct)));
+        self.workers.take(Takes::Jobs).blocking =
+            Some(Box::new(move |seat| match seat.settings.worker_class {
+                WorkerClass::Thread => ph_worker::run_job_threads(seat, &construct),
+                _ => ph_worker::run_job(seat, &construct),
+            }));
+        self
+    }
+
+    /// Workers that are handed connections, one at a time or on threads. As [`job`](Self::job) otherwise.
+    #[must_use]
+    pub fn connection<W: ConnectionWorker>(
+        mut self,
+        construct: impl Fn(&Context) -> Result<W, Error> + Sync + 'static,
+    ) -> Self {
+        self.workers.take(Takes::Connections).blocking =
+            Some(Box::new(move |seat| match seat.settings.worker_class {
+                WorkerClass::Thread => ph_worker::run_threads(seat, &construct),
+                _ => ph_worker::run_sync(seat, &construct),
+            }));
+        self
+    }
+
+    /// Workers that take jobs as coroutines, under `worker_class = async`.
+    #[must_use]
+    pub fn async_job<W: AsyncJobWorker>(
+        mut self,
+        construct: impl Fn(&Context) -> Result<W, Error> + Sync + 'static,
+    ) -> Self {
+        self.workers.take(Takes::Jobs).coroutines =
+            Some(Box::new(move |seat| ph_worker::run_job_async(seat, &construct)));
+        self
+    }
+
+    /// Workers that are handed connections, each in a coroutine, under `worker_class = async`.
+    #[must_use]
+    pub fn async_connection<W: AsyncConnectionWorker>(
+        mut self,
+        construct: impl Fn(&Context) -> Result<W, Error> + Sync + 'static,
+    ) -> Self {
+        self.workers.take(Takes::Connections).coroutines =
+            Some(Box::new(move |seat| ph_worker::run_async(seat, &construct)));
         self
     }
 
@@ -95,17 +136,15 @@ impl App {
         request: &LoadRequest,
         launcher: Option<Launcher>,
     ) -> Result<(), StartError> {
-        let Some(worker) = &self.worker else {
-            return Err(StartError::Config(NO_WORKER.to_owned()));
-        };
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
-            refused(&settings).map_or(Ok(settings), Err)
+            self.refusal(&settings).map_or(Ok(settings), Err)
         };
+        let worker = |seat| self.workers.run(seat);
         ph_worker::panics::install();
         let hooks = &*self.hooks;
-        master::run(Launch { settings, reread: &reread, worker, hooks, launcher })
+        master::run(Launch { settings, reread: &reread, worker: &worker, hooks, launcher })
     }
 
     /// In the background; the calling process waits for the daemon's word.
@@ -129,8 +168,7 @@ impl App {
 
     /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
     fn object(&self, settings: &Settings) -> Option<Exit> {
-        let without_worker = self.worker.is_none().then(|| NO_WORKER.to_owned());
-        if let Some(reason) = without_worker.or_else(|| refused(settings)) {
+        if let Some(reason) = self.refusal(settings) {
             self.complain(&reason);
             return Some(Exit::Config);
         }
@@ -144,16 +182,17 @@ impl App {
         None
     }
 
+    /// Why these settings can't be served.
+    fn refusal(&self, settings: &Settings) -> Option<String> {
+        let unknown = support::refusal(settings).unwrap_or_else(|error| Some(error.to_string()));
+        unknown.or_else(|| self.workers.of(settings).err()).or_else(|| self.workers.lack(settings))
+    }
+
     fn complain(&self, reason: &str) {
         for line in reason.lines() {
             eprintln!("{}: {line}", self.name);
         }
     }
-}
-
-/// Why these settings can't be served by this version.
-fn refused(settings: &Settings) -> Option<String> {
-    support::refusal(settings).unwrap_or_else(|error| Some(error.to_string()))
 }
 
 impl Host for App {

@@ -3,10 +3,14 @@
 
 mod app;
 mod support;
+mod workers;
 
 pub use app::App;
 pub use ph_core::master::Hooks;
-pub use ph_worker::{Context, Error, JobWorker};
+pub use ph_worker::{
+    AsyncConnectionWorker, AsyncJobWorker, AsyncStream, ConnectionWorker, Context, Error,
+    JobWorker, Request, Socket, Stream,
+};
 
 /// The command line, for embedding it.
 pub use ph_cli as cli;
@@ -20,5 +24,7 @@ pub use ph_rpc as rpc;
 pub use ph_signal as signal;
 /// What runs in a worker.
 pub use ph_worker as worker;
+/// The runtime of coroutine workers: `processhandler::tokio::time::sleep(…)`, in the version that runs them.
+pub use tokio;
 /// What the log understands: `processhandler::tracing::info!(…)`, without a dependency of your own.
 pub use tracing;

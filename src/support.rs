@@ -3,8 +3,7 @@
 use ph_config::{ConfigError, Settings};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 14] = [
-    "worker_class",
+const REFUSED: [&str; 13] = [
     "command",
     "python_class",
     "bind",

@@ -35,6 +35,11 @@ impl Listener {
     pub fn address(&self) -> &Address {
         &self.address
     }
+
+    /// Connections that wait to be accepted, if the kernel tells.
+    pub fn waiting(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl AsFd for Listener {

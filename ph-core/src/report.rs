@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One thing that a worker says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl Report {
 /// The workers' end, as one worker uses it.
 #[derive(Clone, Debug)]
 pub struct Reporter {
-    pipe: Rc<File>,
+    pipe: Arc<File>,
     serial: u64,
 }
 
 impl Reporter {
     /// The voice of the worker with this serial number.
-    pub fn new(pipe: Rc<File>, serial: u64) -> Self {
+    pub fn new(pipe: Arc<File>, serial: u64) -> Self {
         Self { pipe, serial }
     }
 
@@ -114,11 +114,11 @@ mod tests {
     #[test]
     fn reports_survive_the_pipe_and_any_cut() {
         let (mut hear, say) = io::pipe().unwrap();
-        let pipe = Rc::new(File::from(std::os::fd::OwnedFd::from(say)));
+        let pipe = Arc::new(File::from(std::os::fd::OwnedFd::from(say)));
         let long = "é".repeat(LONGEST);
         let said = [Report::Ready, Report::Failed("no\nsuch host".into()), Report::Failed(long)];
         for (serial, report) in (7..).zip(&said) {
-            Reporter::new(Rc::clone(&pipe), serial).say(report).unwrap();
+            Reporter::new(Arc::clone(&pipe), serial).say(report).unwrap();
         }
         drop(pipe);
         let mut bytes = Vec::new();

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use ph_core::master::Seat;
-use ph_core::report::Report;
-use ph_core::slots;
 
+use crate::Error;
 use crate::context::Context;
-use crate::lifecycle::{Booted, boot, exit, sentence};
-use crate::{Error, panics};
+use crate::hold::Hold;
+use crate::lifecycle::{self, sentence};
 
 /// A blocking worker that finds its own work, one job at a time.
 ///
@@ -43,91 +42,65 @@ pub fn run_job<W: JobWorker>(
     seat: Seat,
     construct: impl FnOnce(&Context) -> Result<W, Error>,
 ) -> u8 {
-    let booted = boot(seat, |cx| {
-        let mut worker = construct(cx)?;
-        worker.setup(cx)?;
-        worker.init_process(cx)?;
-        Ok(worker)
-    });
-    match booted {
-        Ok(booted) => work(booted),
-        Err(code) => code,
-    }
+    lifecycle::run(
+        seat,
+        |cx| build(construct, cx),
+        |worker, cx| {
+            take_jobs(worker, cx);
+            worker.stop(cx);
+            Ok(())
+        },
+    )
 }
 
-fn work<W: JobWorker>(booted: Booted<W>) -> u8 {
-    let Booted { mut worker, context: cx, reporter } = booted;
-    let mut share = Share::of(&cx);
+pub(crate) fn build<W: JobWorker>(
+    construct: impl FnOnce(&Context) -> Result<W, Error>,
+    cx: &Context,
+) -> Result<W, Error> {
+    let mut worker = construct(cx)?;
+    worker.setup(cx)?;
+    worker.init_process(cx)?;
+    Ok(worker)
+}
+
+/// One job after the other, until the worker is asked to leave.
+pub(crate) fn take_jobs<W: JobWorker>(worker: &mut W, cx: &Context) {
+    let share = &cx.post().share;
     let mut errors = 0;
     while !cx.is_stopping() {
-        if share.is_done() {
-            // The master sends a successor first, then asks us to stop.
-            let _ = reporter.say(&Report::Recycle);
+        if share.is_done(cx.requests()) {
+            // The master was told, sends a successor first, and then asks us to stop.
             let patience = cx.config().boot_timeout.unwrap_or(Duration::from_secs(30));
             if cx.sleep(patience) {
                 tracing::warn!("no successor yet: going on beyond max_requests");
-                share = Share::of(&cx);
+                share.renew(cx.requests());
             }
             continue;
         }
-        cx.slot().begin(slots::now());
-        let done = panics::catch(|| worker.handle_request(&cx));
-        cx.slot().end(slots::now());
-        share.count();
+        let Some(_hold) = Hold::take(cx.post()) else {
+            // Retired, which a signal will say.
+            cx.sleep(Duration::MAX);
+            continue;
+        };
+        cx.visit().open_whole();
+        let done = worker.handle_request(cx);
+        cx.visit().close();
         match done {
-            Ok(Ok(())) => errors = 0,
-            Ok(Err(error)) => {
+            Ok(()) => errors = 0,
+            Err(error) => {
                 tracing::error!(error = %sentence(&*error), "job failed");
                 cx.sleep(pause(errors));
                 errors += 1;
             }
-            Err(panic) => return ended_by(&panic),
         }
     }
-    let last = || {
-        worker.stop(&cx);
-        drop(worker);
-    };
-    match panics::catch(last) {
-        Ok(()) => exit::DONE,
-        Err(panic) => ended_by(&panic),
-    }
-}
-
-fn ended_by(panic: &str) -> u8 {
-    tracing::error!("worker {panic}");
-    exit::PANIC
 }
 
 /// The pause after the error number `errors` in a row; none after the first.
-fn pause(errors: u32) -> Duration {
+pub(crate) fn pause(errors: u32) -> Duration {
     match errors {
         0 => Duration::ZERO,
         _ => Duration::from_millis(100 << (errors - 1).min(6)).min(Duration::from_secs(5)),
-    }
-}
-
-/// What is left to do of `max_requests`.
-struct Share(Option<u64>);
-
-impl Share {
-    fn of(cx: &Context) -> Self {
-        let config = cx.config();
-        let jitter = config.max_requests_jitter.unwrap_or(0);
-        // Workers that started together should not leave together; any spread does.
-        let salt = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ slots::now();
-        let extra = salt.rotate_left(31) % jitter.saturating_add(1);
-        Self(config.max_requests.map(|most| most.saturating_add(extra)))
-    }
-
-    fn is_done(&self) -> bool {
-        self.0 == Some(0)
-    }
-
-    fn count(&mut self) {
-        if let Some(left) = &mut self.0 {
-            *left = left.saturating_sub(1);
-        }
     }
 }
 

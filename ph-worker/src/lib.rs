@@ -16,14 +16,38 @@
 
 #![forbid(unsafe_code)]
 
+mod acceptor;
+mod connection;
 mod context;
+#[cfg(feature = "async")]
+mod coroutine;
+mod desk;
+mod front;
+mod gate;
+mod hold;
 mod job;
+mod ledger;
 mod lifecycle;
 pub mod panics;
+mod pool;
+mod post;
+mod queue;
+mod share;
+mod stop;
+mod stream;
+mod sync;
+mod visit;
 
+pub use connection::ConnectionWorker;
 pub use context::{Context, SettingError};
+#[cfg(feature = "async")]
+pub use coroutine::{AsyncConnectionWorker, AsyncJobWorker, AsyncStream, run_async, run_job_async};
 pub use job::{JobWorker, run_job};
 pub use ph_core::master::Seat;
+pub use pool::{run_job_threads, run_threads};
+pub use stream::{Socket, Stream};
+pub use sync::run_sync;
+pub use visit::Request;
 
 /// What application code may fail with: anything that `?` takes.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

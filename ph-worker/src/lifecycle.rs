@@ -1,53 +1,88 @@
 //! The frame around every kind of worker: boot and its failures, the words to the master, the exit codes.
 
+use std::sync::Arc;
+
 use ph_core::master::Seat;
-use ph_core::report::{Report, Reporter};
+use ph_core::report::Report;
 
 use crate::context::Context;
+use crate::post::Post;
 use crate::{Error, panics};
 
 /// Exit codes of a worker. They are for people who read logs; the master goes by what it was told.
-pub(crate) mod exit {
+mod exit {
     /// It was asked to leave and did.
-    pub(crate) const DONE: u8 = 0;
+    pub(super) const DONE: u8 = 0;
+    /// The system refused what it can't do without.
+    pub(super) const FAILED: u8 = 1;
     /// Its constructor, `setup` or `init_process` failed (`EX_SOFTWARE`).
-    pub(crate) const BOOT: u8 = 70;
+    pub(super) const BOOT: u8 = 70;
     /// Its code panicked: what the Rust runtime itself uses.
-    pub(crate) const PANIC: u8 = 101;
+    pub(super) const PANIC: u8 = 101;
 }
 
-/// A worker that is ready, and how it talks to the master.
-pub(crate) struct Booted<W> {
-    pub(crate) worker: W,
+/// A worker's process from its first moment to its exit code.
+pub(crate) struct Frame {
+    /// That of the first thread.
     pub(crate) context: Context,
-    pub(crate) reporter: Reporter,
 }
 
-/// Boots a worker: `build` runs its constructor, `setup` and `init_process`. Ready when that returns.
-pub(crate) fn boot<W>(
+impl Frame {
+    pub(crate) fn of(seat: Seat) -> Self {
+        panics::enter();
+        Self { context: Context::of_the_first_thread(Arc::new(Post::of(seat))) }
+    }
+
+    /// Takes signals from here on, and tells the master that this worker is ready.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        self.context.heed_signals().map_err(|error| sentence(&*error))?;
+        self.context.post().say(&Report::Ready);
+        Ok(())
+    }
+
+    /// Tells the master why not.
+    pub(crate) fn cannot_boot(&self, reason: String) -> u8 {
+        tracing::error!(%reason, "cannot boot");
+        self.context.post().say(&Report::Failed(reason));
+        exit::BOOT
+    }
+
+    /// The end of a worker that was ready.
+    pub(crate) fn ended(&self, lived: Result<(), Error>, panicked: bool) -> u8 {
+        match lived {
+            _ if panicked => exit::PANIC,
+            Ok(()) => exit::DONE,
+            Err(error) => {
+                tracing::error!(error = %sentence(&*error), "worker cannot go on");
+                exit::FAILED
+            }
+        }
+    }
+}
+
+/// The life of a worker in one thread: `build` runs its constructor, `setup` and `init_process`, `live` the rest.
+pub(crate) fn run<W>(
     seat: Seat,
     build: impl FnOnce(&Context) -> Result<W, Error>,
-) -> Result<Booted<W>, u8> {
-    panics::enter();
-    let Seat { slot, generation, settings, reporter, cell, .. } = seat;
-    let context = Context::new(slot, generation, settings, cell);
-    let built = match panics::catch(|| build(&context)) {
-        Ok(Ok(worker)) => {
-            context.heed_signals().map(|()| worker).map_err(|error| sentence(&*error))
-        }
-        Ok(Err(error)) => Err(sentence(&*error)),
-        Err(panic) => Err(panic),
+    live: impl FnOnce(&mut W, &Context) -> Result<(), Error>,
+) -> u8 {
+    let frame = Frame::of(seat);
+    let cx = &frame.context;
+    let built = panics::catch(|| build(cx).map_err(|error| sentence(&*error)));
+    let mut worker = match built.and_then(|built| built) {
+        Ok(worker) => worker,
+        Err(reason) => return frame.cannot_boot(reason),
     };
-    match built {
-        Ok(worker) => {
-            // If the master has gone, this process is being killed already.
-            let _ = reporter.say(&Report::Ready);
-            Ok(Booted { worker, context, reporter })
-        }
-        Err(reason) => {
-            tracing::error!(%reason, "cannot boot");
-            let _ = reporter.say(&Report::Failed(reason));
-            Err(exit::BOOT)
+    if let Err(reason) = frame.ready() {
+        return frame.cannot_boot(reason);
+    }
+    let lived = panics::catch(|| live(&mut worker, cx));
+    let dropped = panics::catch(|| drop(worker));
+    match lived.and_then(|lived| dropped.map(|()| lived)) {
+        Ok(lived) => frame.ended(lived, false),
+        Err(panic) => {
+            tracing::error!("worker {panic}");
+            frame.ended(Ok(()), true)
         }
     }
 }

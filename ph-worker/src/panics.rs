@@ -1,7 +1,7 @@
 //! Panics of application code: caught, described, logged.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -9,6 +9,8 @@ static IN_WORKER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether this thread runs code of the application whose panic is caught and told.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes panics of workers remember their place instead of printing it: the log tells them.
@@ -18,14 +20,13 @@ thread_local! {
 /// `RUST_BACKTRACE` still prints what it always printed.
 pub fn install() {
     let usual = take_hook();
-    let worker = std::thread::current().id();
     set_hook(Box::new(move |panic| {
         if !IN_WORKER.load(Relaxed) {
             usual(panic);
             return;
         }
         let place = panic.location().map(ToString::to_string);
-        if std::thread::current().id() == worker {
+        if CAUGHT.get() {
             PLACE.with_borrow_mut(|remembered| *remembered = place);
         } else {
             let place = place.unwrap_or_default();
@@ -45,7 +46,10 @@ pub(crate) fn enter() {
 /// Runs application code. A panic comes back as one sentence.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     // Whatever the panic left half-changed, nothing but its own destructor sees again: the worker ends.
-    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
+    let before = CAUGHT.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(code));
+    CAUGHT.set(before);
+    done.map_err(|panic| {
         let place = PLACE.with_borrow_mut(Option::take);
         let place = place.map_or(String::new(), |place| format!(" at {place}"));
         format!("panicked{place}: {}", words(&*panic))

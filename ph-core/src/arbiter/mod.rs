@@ -84,6 +84,8 @@ pub struct Arbiter {
     /// Requests count from here at the earliest, after the master itself was away.
     forgiven: Option<Instant>,
     totals: Totals,
+    /// Ready workers, as the last decision about them counted.
+    ready: u32,
     last_change: Option<LastChange>,
     started: Instant,
     jitter: Jitter,
@@ -136,6 +138,7 @@ impl Arbiter {
             guard_retry: None,
             forgiven: None,
             totals: Totals::default(),
+            ready: 0,
             last_change: None,
             started: now,
             jitter: Jitter::new(seed),

@@ -71,6 +71,7 @@ impl Arbiter {
             }
             Phase::Starting | Phase::Running => {
                 let mut census = self.census();
+                self.ready = census.ready;
                 if census.restless.is_empty() {
                     // With the wish goes the trouble of fulfilling it.
                     self.trouble = None;

@@ -75,6 +75,11 @@ impl Arbiter {
         self.generation
     }
 
+    /// How many workers are ready: those among whom connections are shared out.
+    pub fn ready(&self) -> u32 {
+        self.ready
+    }
+
     fn is_degraded(&self, now: Instant) -> bool {
         let limit = self.policy.crash_limit.unwrap_or(u32::MAX);
         self.trouble.is_some()

@@ -10,6 +10,7 @@ use ph_config::{LogFormat, LogLevel, Settings};
 use ph_signal::{Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
 
+use super::accounts::Accounts;
 use super::certificate::Certificates;
 use super::children::Children;
 use super::control::{Control, ControlError};
@@ -143,7 +144,7 @@ fn boot_and_run(
         control,
         certificates: Certificates::default(),
         reopened: 0,
-        retired_requests: 0,
+        accounts: Accounts::default(),
         guard,
         title,
         name,

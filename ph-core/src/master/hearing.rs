@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
@@ -13,7 +13,7 @@ use crate::report::{Report, Reporter, Reports};
 /// Both ends: the master's is read without waiting; the workers' waits, but for no longer than the master is busy.
 pub(super) struct Hearing {
     hear: File,
-    say: Rc<File>,
+    say: Arc<File>,
     reports: Reports,
 }
 
@@ -21,13 +21,13 @@ impl Hearing {
     pub(super) fn new() -> io::Result<Self> {
         let (hear, say) = pipe2(OFlag::O_CLOEXEC)?;
         fcntl(&hear, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let say = Rc::new(File::from(say));
+        let say = Arc::new(File::from(say));
         Ok(Self { hear: File::from(hear), say, reports: Reports::default() })
     }
 
     /// The voice of a worker that is about to be made.
     pub(super) fn reporter(&self, serial: u64) -> Reporter {
-        Reporter::new(Rc::clone(&self.say), serial)
+        Reporter::new(Arc::clone(&self.say), serial)
     }
 
     /// The descriptor that a worker keeps.

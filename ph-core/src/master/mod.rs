@@ -4,6 +4,7 @@
 //! pidfd) and words (a pipe), the guard's death, the control socket and its clients. The wait ends at the arbiter's next
 //! deadline. There is no second place where the master waits.
 
+mod accounts;
 mod boot;
 mod cells;
 mod certificate;
@@ -29,6 +30,7 @@ use crate::slots::Slots;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
 use crate::sys::title::Title;
+use accounts::Accounts;
 pub use boot::StartError;
 use certificate::Certificates;
 use children::Children;
@@ -93,8 +95,7 @@ struct Master<'a> {
     certificates: Certificates,
     /// How often the log was reopened.
     reopened: u64,
-    /// Requests of workers that have ended.
-    retired_requests: u64,
+    accounts: Accounts,
     guard: Option<Guard>,
     title: Title,
     name: String,
@@ -165,5 +166,6 @@ impl Master<'_> {
             }
             self.register_newborn();
         }
+        crate::slots::board(&self.slots).set_workers(self.arbiter.ready());
     }
 }

@@ -63,6 +63,9 @@ impl Master<'_> {
         }
         self.poll.remove(&child.process);
         let _ = child.process.reap();
+        let slot = &self.slots.items()[child.cell];
+        crate::slots::board(&self.slots).count_connections(-(slot.claim().held() as i64));
+        self.accounts.close(slot);
     }
 
     #[inline(never)]
@@ -145,6 +148,7 @@ impl Master<'_> {
             left.extend(orphans::children_of(pid));
             let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
         }
+        self.tell_stop_account();
         self.outcome = Some(outcome);
     }
 
@@ -169,8 +173,12 @@ impl Master<'_> {
                     lived: *lived,
                     requests,
                 });
-                self.retired_requests = self.retired_requests.saturating_add(requests);
                 narrate::died(worker.slot, pid, *status, cause, *lived);
+            }
+            Note::Stopping { .. } => {
+                crate::slots::board(&self.slots).begin_stop();
+                self.begin_stop_account();
+                narrate::note(note);
             }
             Note::Killing { worker, cause } => narrate::killing(worker.slot, pid(worker), cause),
             other => narrate::note(other),

@@ -18,7 +18,7 @@ impl Master<'_> {
         let guard = self.guard.as_ref().and_then(crate::sys::guard::Guard::pid);
         let config_file =
             settings.config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let mut requests = self.retired_requests;
+        let mut requests = self.accounts.requests();
         let workers = snapshot.workers.iter().map(|row| {
             let child = row.key.and_then(|key| self.children.get(key.serial));
             let slot = child.map(|child| &self.slots.items()[child.cell]);

@@ -41,18 +41,16 @@ pub struct Slot {
 const _: () = assert!(size_of::<Slot>() == SIZE);
 
 impl Slot {
-    /// Begins a request at `now`.
-    pub fn begin(&self, now: u64) {
-        self.began.store(now.max(1), Relaxed);
-        self.active.store(1, Relaxed);
+    /// Says how many requests are under way, and when the oldest of them began.
+    pub fn under_way(&self, active: u64, oldest: Option<u64>) {
+        self.began.store(oldest.map_or(0, |began| began.max(1)), Relaxed);
+        self.active.store(active, Relaxed);
     }
 
-    /// Ends the request that [`begin`](Self::begin) began, and counts it.
-    pub fn end(&self, now: u64) {
-        let began = self.began.swap(0, Relaxed);
-        self.active.store(0, Relaxed);
+    /// Counts a request that has ended, and the nanoseconds that it took.
+    pub fn finished(&self, took: u64) {
         // Only the owner writes: load and store do, and cost less than an atomic addition.
-        self.busy.store(self.busy.load(Relaxed).saturating_add(now.saturating_sub(began)), Relaxed);
+        self.busy.store(self.busy.load(Relaxed).saturating_add(took), Relaxed);
         self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
     }
 

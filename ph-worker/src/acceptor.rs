@@ -1,0 +1,199 @@
+//! Taking connections, apart from working on them: who accepts which, and when.
+//!
+//! The workers share the listeners. Each waits for them in an epoll set of its own with `EPOLLEXCLUSIVE`, so that a
+//! connection wakes one worker and not all, and after each connection enters the listener anew: the kernel wakes whoever
+//! has been in the queue longest, and without that it would always be the same one. With `accept = lock` they take
+//! turns at a lock besides, held for one attempt. A worker that holds well more connections than the average leaves
+//! the next to the others.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use ph_core::listen::Address;
+
+use crate::context::Context;
+use crate::gate::Gate;
+use crate::hold::Hold;
+use crate::post::Post;
+use crate::stream::Socket;
+
+/// A connection that this worker holds. Gives it back when dropped.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    fd: OwnedFd,
+    unix: bool,
+    hold: Hold,
+}
+
+impl Accepted {
+    /// The socket, and what must be kept as long as it is open.
+    pub(crate) fn open(self) -> (Socket, Hold) {
+        (Socket::new(self.fd, self.unix), self.hold)
+    }
+}
+
+/// What an acceptor woke for.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A connection.
+    Connection(Accepted),
+    /// A signal, or somebody who rang the bell.
+    Call,
+}
+
+/// One worker's way to the listeners.
+pub(crate) struct Acceptor {
+    post: Arc<Post>,
+    epoll: Epoll,
+    /// Whether the listeners are in the set.
+    armed: bool,
+    gate: Gate,
+    /// The system has no descriptor for another connection: so long this worker looks away.
+    short: Option<Duration>,
+    /// Listeners that were reported readable and not looked at yet.
+    ready: Vec<usize>,
+}
+
+/// Of a queue whose length the kernel does not tell, this much at most is served at a stop.
+const UNKNOWN: u64 = 4096;
+/// In the data of an epoll event: no listener, but a call.
+const CALL: u64 = u64::MAX;
+/// How long a worker looks away that can't accept for want of descriptors.
+const SHORTAGE: Duration = Duration::from_millis(50);
+
+impl Acceptor {
+    /// The acceptor of a worker that hears of signals through `context`, and of other threads through `bell`.
+    pub(crate) fn new(context: &Context, bell: Option<BorrowedFd<'_>>) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let call = || EpollEvent::new(EpollFlags::EPOLLIN, CALL);
+        context.with_signals(|signals| signals.map_or(Ok(()), |fd| epoll.add(fd, call())))?;
+        if let Some(bell) = bell {
+            epoll.add(bell, call())?;
+        }
+        let post = Arc::clone(context.post());
+        let gate = Gate::new(Arc::clone(&post));
+        Ok(Self { post, epoll, armed: false, gate, short: None, ready: Vec::new() })
+    }
+
+    /// Waits for a connection, if the worker is `willing` to take one, and for calls.
+    pub(crate) fn wait(&mut self, willing: bool) -> io::Result<Option<Event>> {
+        let pause = self.short.take().or_else(|| self.gate.pause());
+        self.arm(willing && pause.is_none())?;
+        while self.armed
+            && let Some(listener) = self.ready.pop()
+        {
+            if let Some(accepted) = self.accept(listener)? {
+                return Ok(Some(Event::Connection(accepted)));
+            }
+        }
+        let timeout = pause.filter(|_| willing).map_or(EpollTimeout::NONE, |pause| {
+            EpollTimeout::try_from(pause.as_millis() as i32).unwrap_or(EpollTimeout::MAX)
+        });
+        let mut events = [EpollEvent::empty(); 16];
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        let mut called = false;
+        for event in &events[..count] {
+            match event.data() {
+                CALL => called = true,
+                listener => self.ready.push(listener as usize),
+            }
+        }
+        Ok(called.then_some(Event::Call))
+    }
+
+    /// Takes a connection that waits in a queue; `None` when all queues are empty.
+    pub(crate) fn take_waiting(&mut self) -> io::Result<Option<Accepted>> {
+        for listener in 0..self.post.listeners.len() {
+            if let Some(accepted) = self.accept(listener)? {
+                return Ok(Some(accepted));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leaves the listeners, and says how many connections are to be taken before the worker itself leaves: with a
+    /// successor, none; when the master stops, those that wait now.
+    pub(crate) fn last_call(&mut self) -> io::Result<u64> {
+        self.arm(false)?;
+        if !self.post.board.is_stopping() {
+            return Ok(0);
+        }
+        let queues = self.post.listeners.iter();
+        Ok(queues.map(|listener| listener.waiting().map_or(UNKNOWN, u64::from)).sum())
+    }
+
+    fn arm(&mut self, armed: bool) -> io::Result<()> {
+        if self.armed == armed {
+            return Ok(());
+        }
+        self.armed = armed;
+        for (index, listener) in self.post.listeners.iter().enumerate() {
+            if armed {
+                self.epoll.add(listener, exclusive(index))?;
+            } else {
+                self.epoll.delete(listener)?;
+            }
+        }
+        self.ready.clear();
+        Ok(())
+    }
+
+    /// One attempt at a listener.
+    fn accept(&mut self, index: usize) -> io::Result<Option<Accepted>> {
+        if !self.post.slot.claim().take() {
+            // Retired by the master, which will say so by a signal.
+            self.arm(false)?;
+            return Ok(None);
+        }
+        let listener = &self.post.listeners[index];
+        let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
+        match rustix::net::accept_with(listener, flags) {
+            Ok(fd) => {
+                let hold = Hold::of_taken(&self.post);
+                self.post.slot.count_accepted();
+                // Alone, it would only queue behind itself.
+                if self.armed && self.post.board.workers() > 1 {
+                    self.epoll.delete(listener)?;
+                    self.epoll.add(listener, exclusive(index))?;
+                }
+                let unix = matches!(listener.address(), Address::Unix(_));
+                Ok(Some(Accepted { fd, unix, hold }))
+            }
+            Err(errno) => {
+                self.post.slot.claim().release();
+                self.excuse(errno.into()).map(|()| None)
+            }
+        }
+    }
+
+    /// What can be wrong with an attempt and is no reason to end.
+    fn excuse(&mut self, error: io::Error) -> io::Result<()> {
+        const SHORT: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+        const BROKEN: [i32; 4] = [libc::EBADF, libc::EINVAL, libc::ENOTSOCK, libc::EFAULT];
+        match error.raw_os_error() {
+            Some(code) if SHORT.contains(&code) => {
+                if self.short.is_none() {
+                    tracing::warn!(%error, "cannot accept; trying again");
+                }
+                self.short = Some(SHORTAGE);
+                Ok(())
+            }
+            Some(code) if BROKEN.contains(&code) => Err(error),
+            // Another worker was faster, or the client has gone: accept(2) lists them.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The event of a listener, which wakes one of those who wait for it.
+fn exclusive(index: usize) -> EpollEvent {
+    EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE, index as u64)
+}

@@ -1,0 +1,76 @@
+//! The first thread of a worker that has a crew of threads or coroutines: it accepts, takes signals, and sees the work out.
+
+use std::io;
+use std::time::Duration;
+
+use nix::poll::PollFlags;
+
+use crate::acceptor::{Accepted, Acceptor, Event};
+use crate::context::Context;
+use crate::desk::Desk;
+
+/// Accepts connections and hands them over, until the worker is asked to leave and nothing is in hand any more.
+///
+/// `crew` is what one of those who work is called: a request that is late is named by that word and its number.
+pub(crate) fn serve(
+    cx: &Context,
+    desk: &Desk,
+    crew: &str,
+    mut hand_over: impl FnMut(Accepted),
+    stop: impl FnOnce(),
+) -> io::Result<()> {
+    let mut acceptor = Acceptor::new(cx, Some(desk.bell()))?;
+    let mut take = |accepted| {
+        desk.enter();
+        hand_over(accepted);
+    };
+    while !cx.is_stopping() {
+        match acceptor.wait(desk.has_room())? {
+            Some(Event::Connection(accepted)) => take(accepted),
+            Some(Event::Call) => hear(cx, desk),
+            None => {}
+        }
+    }
+    name_the_late(cx, crew);
+    let mut left = acceptor.last_call()?;
+    stop();
+    loop {
+        while left > 0 && desk.has_room() {
+            match acceptor.take_waiting()? {
+                Some(accepted) => {
+                    left -= 1;
+                    take(accepted);
+                }
+                None => left = 0,
+            }
+        }
+        if desk.is_clear() && left == 0 {
+            return Ok(());
+        }
+        acceptor.wait(false)?;
+        hear(cx, desk);
+    }
+}
+
+fn hear(cx: &Context, desk: &Desk) {
+    cx.take_note(Duration::ZERO);
+    desk.hush();
+}
+
+/// A request past `timeout` is why the worker was asked to leave, and why it will not manage to.
+pub(crate) fn name_the_late(cx: &Context, crew: &str) {
+    let Some(limit) = cx.config().timeout else { return };
+    for (number, age) in cx.post().ledger.late(limit) {
+        tracing::error!(age = ?age, "request past timeout: {crew} {number} is stuck in it");
+    }
+}
+
+/// Takes signals while others work on jobs, until the worker is asked to leave.
+pub(crate) fn wait(cx: &Context, desk: &Desk, crew: &str) {
+    while !cx.is_stopping() {
+        cx.wait(Some((desk.bell(), PollFlags::POLLIN)), true, None);
+        desk.hush();
+    }
+    name_the_late(cx, crew);
+    cx.stop().ask();
+}

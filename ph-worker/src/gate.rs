@@ -1,0 +1,73 @@
+//! Fairness among workers with long-lived connections: who holds well more than the average looks away for a while.
+//!
+//! Waking the worker that has waited longest evens out connections that come and go. Connections that stay do not care
+//! who was woken when: a worker that was quicker once would keep more of them for ever. All it takes to know better is in
+//! shared memory: the worker's own claim, the sum of all, and their number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::post::Post;
+
+/// The pauses of a worker that holds too many: doubling, so that a lasting imbalance costs next to nothing.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Gate {
+    post: Arc<Post>,
+    pause: Duration,
+}
+
+impl Gate {
+    pub(crate) fn new(post: Arc<Post>) -> Self {
+        Self { post, pause: SHORTEST }
+    }
+
+    /// How long to leave connections to the others; `None`: not at all.
+    ///
+    /// It is a pause and not a wait, since nobody would tell this worker that the others have stopped working.
+    pub(crate) fn pause(&mut self) -> Option<Duration> {
+        let board = self.post.board;
+        let held = self.post.slot.claim().held();
+        if !is_above(held, board.connections(), board.workers()) {
+            self.pause = SHORTEST;
+            return None;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST);
+        Some(pause)
+    }
+}
+
+/// Whether `held` is more than one above the average, and more than a sixteenth.
+fn is_above(held: u64, total: i64, workers: u32) -> bool {
+    // One alone is never too many: short requests would be delayed for nothing.
+    if held < 2 || workers < 2 {
+        return false;
+    }
+    let total = u64::try_from(total).unwrap_or(0);
+    held * u64::from(workers) > total + total / 16 + u64::from(workers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_above;
+
+    #[test]
+    fn the_average_and_one_more_is_not_too_many() {
+        // 800 on 8: the average is 100, a sixteenth of it 6.
+        assert!(!is_above(107, 800, 8));
+        assert!(is_above(108, 800, 8));
+        assert!(!is_above(2, 8, 8));
+        assert!(is_above(3, 8, 8));
+    }
+
+    #[test]
+    fn nobody_looks_away_without_a_reason() {
+        assert!(!is_above(0, 0, 8));
+        assert!(!is_above(1, 1, 8));
+        assert!(!is_above(500, 500, 1), "alone");
+        assert!(!is_above(5, -3, 0), "a sum that makes no sense");
+    }
+}

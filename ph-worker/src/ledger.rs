@@ -1,0 +1,167 @@
+//! The requests that are under way in this worker, and what the master sees of them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ph_core::slots::{self, Slot};
+
+/// Where a request is entered; good until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lane(u32);
+
+/// No lane: the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// One request, linked to the one that began before it and the one that began after.
+#[derive(Debug)]
+struct Entry {
+    began: u64,
+    /// Who works on it: the number of a thread, or of a connection.
+    label: u64,
+    older: u32,
+    /// In a free entry: the next free one.
+    newer: u32,
+}
+
+#[derive(Debug)]
+struct Entries {
+    all: Vec<Entry>,
+    oldest: u32,
+    newest: u32,
+    free: u32,
+    active: u64,
+}
+
+/// All requests of one worker, in the order in which they began: the oldest is the one that can be late.
+///
+/// The lock is held for a few instructions, and never across a system call.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    slot: &'static Slot,
+    entries: Mutex<Entries>,
+}
+
+impl Ledger {
+    pub(crate) fn new(slot: &'static Slot) -> Self {
+        let entries =
+            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0 };
+        Self { slot, entries: Mutex::new(entries) }
+    }
+
+    /// Enters a request that begins now.
+    pub(crate) fn begin(&self, label: u64) -> Lane {
+        let mut entries = self.lock();
+        let lane = entries.enter(slots::now(), label);
+        self.show(&entries);
+        Lane(lane)
+    }
+
+    /// Strikes out a request that has ended, and counts it.
+    pub(crate) fn end(&self, lane: Lane) {
+        let mut entries = self.lock();
+        let began = entries.leave(lane.0);
+        self.slot.finished(slots::now().saturating_sub(began));
+        self.show(&entries);
+    }
+
+    /// Who has been at a request for longer than `limit`, and for how long; the longest first.
+    pub(crate) fn late(&self, limit: Duration) -> Vec<(u64, Duration)> {
+        let now = slots::now();
+        let entries = self.lock();
+        let mut late = Vec::new();
+        let mut at = entries.oldest;
+        while let Some(entry) = entries.all.get(at as usize) {
+            let age = Duration::from_nanos(now.saturating_sub(entry.began));
+            if age < limit {
+                break;
+            }
+            late.push((entry.label, age));
+            at = entry.newer;
+        }
+        late
+    }
+
+    fn show(&self, entries: &Entries) {
+        let oldest = entries.all.get(entries.oldest as usize).map(|entry| entry.began);
+        self.slot.under_way(entries.active, oldest);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        // Nothing in here panics; and if it did, the numbers would still be better than none.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn enter(&mut self, began: u64, label: u64) -> u32 {
+        let entry = Entry { began, label, older: self.newest, newer: NONE };
+        let lane = self.free;
+        let lane = match self.all.get_mut(lane as usize) {
+            Some(place) => {
+                self.free = place.newer;
+                *place = entry;
+                lane
+            }
+            None => {
+                self.all.push(entry);
+                (self.all.len() - 1) as u32
+            }
+        };
+        match self.all.get_mut(self.newest as usize) {
+            Some(before) => before.newer = lane,
+            None => self.oldest = lane,
+        }
+        self.newest = lane;
+        self.active += 1;
+        lane
+    }
+
+    fn leave(&mut self, lane: u32) -> u64 {
+        let Entry { began, older, newer, .. } = self.all[lane as usize];
+        match self.all.get_mut(older as usize) {
+            Some(before) => before.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.all.get_mut(newer as usize) {
+            Some(after) => after.older = older,
+            None => self.newest = older,
+        }
+        self.all[lane as usize].newer = self.free;
+        self.free = lane;
+        self.active -= 1;
+        began
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(entries: &Entries) -> Vec<u64> {
+        let mut labels = Vec::new();
+        let mut at = entries.oldest;
+        while let Some(entry) = entries.all.get(at as usize) {
+            labels.push(entry.label);
+            at = entry.newer;
+        }
+        labels
+    }
+
+    #[test]
+    fn whoever_leaves_the_rest_stay_in_order() {
+        let mut entries =
+            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0 };
+        let lanes: Vec<u32> = (0..5).map(|label| entries.enter(10 + label, label)).collect();
+        assert_eq!(entries.leave(lanes[2]), 12);
+        assert_eq!(order(&entries), [0, 1, 3, 4]);
+        assert_eq!(entries.leave(lanes[0]), 10);
+        assert_eq!(entries.leave(lanes[4]), 14);
+        assert_eq!(order(&entries), [1, 3]);
+        // Places are used again before there are more.
+        entries.enter(20, 5);
+        entries.enter(21, 6);
+        assert_eq!(order(&entries), [1, 3, 5, 6]);
+        assert_eq!(entries.all.len(), 5);
+        assert_eq!(entries.active, 4);
+    }
+}

@@ -1,0 +1,48 @@
+//! A worker's place in the whole: what all its threads have in common.
+
+use std::sync::Arc;
+
+use ph_config::Settings;
+use ph_core::listen::Listener;
+use ph_core::master::Seat;
+use ph_core::report::{Report, Reporter};
+use ph_core::slots::{Board, Slot};
+
+use crate::ledger::Ledger;
+use crate::share::Share;
+use crate::stop::Stop;
+
+/// What a worker was given by its master, and what its threads tell each other.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) id: u32,
+    pub(crate) generation: u32,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) slot: &'static Slot,
+    pub(crate) board: &'static Board,
+    pub(crate) listeners: Vec<Arc<Listener>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) stop: Stop,
+    pub(crate) share: Share,
+    reporter: Reporter,
+}
+
+impl Post {
+    pub(crate) fn of(seat: Seat) -> Self {
+        let Seat { slot: id, generation, settings, reporter, cell: slot, board, listeners } = seat;
+        let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
+        Self { id, generation, settings, slot, board, listeners, ledger, stop, share, reporter }
+    }
+
+    /// Tells the master. If that has gone, this process is being killed already.
+    pub(crate) fn say(&self, report: &Report) {
+        let _ = self.reporter.say(report);
+    }
+
+    /// A request has ended: when that was the last of the worker's share, it asks to be relieved, and goes on meanwhile.
+    pub(crate) fn count(&self) {
+        if self.share.is_done(self.slot.requests()) && self.share.ask_once() {
+            self.say(&Report::Recycle);
+        }
+    }
+}

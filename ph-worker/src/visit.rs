@@ -1,0 +1,141 @@
+//! One connection or job in the hands of a thread: where it stands between waiting and being a request.
+//!
+//! A connection becomes a request with its first byte, and is one until it ends, unless its handler counts by itself:
+//! then each [`Request`] guard is one, and between two of them the connection is *idle*. Only an idle connection may be
+//! closed by a stop, and only one that waits for its client is closed for its silence.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ph_core::slots;
+
+use crate::ledger::Lane;
+use crate::post::Post;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    /// Nothing has come from the client yet.
+    Waiting,
+    /// The connection, or the job, as a whole is the request.
+    Whole(Lane),
+    /// So many guards are alive.
+    Guarded(u32),
+    /// Between two guards.
+    Idle,
+    /// Not open.
+    Over,
+}
+
+/// Where a thread's connection or job stands; used again for the next one.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    post: Arc<Post>,
+    stage: Cell<Stage>,
+    /// When the waiting began, in the time of the slots.
+    since: Cell<u64>,
+    label: Cell<u64>,
+    /// Bytes that may still be read between two requests, once the worker was asked to stop.
+    last_call: Cell<Option<u64>>,
+}
+
+impl Visit {
+    pub(crate) fn new(post: Arc<Post>, label: u64) -> Self {
+        let (stage, since) = (Cell::new(Stage::Over), Cell::new(0));
+        Self { post, stage, since, label: Cell::new(label), last_call: Cell::new(None) }
+    }
+
+    /// A connection begins, without a word from its client so far.
+    pub(crate) fn open(&self) {
+        self.since.set(slots::now());
+        self.stage.set(Stage::Waiting);
+        self.last_call.set(None);
+    }
+
+    /// A job begins, which is a request from its first moment.
+    pub(crate) fn open_whole(&self) {
+        self.stage.set(Stage::Whole(self.post.ledger.begin(self.label.get())));
+    }
+
+    /// A byte went one way or the other.
+    pub(crate) fn touch(&self) {
+        if self.stage.get() == Stage::Waiting {
+            self.open_whole();
+        }
+    }
+
+    /// It is over. What was never counted by a guard counts as one request, if there was anything of it at all.
+    pub(crate) fn close(&self) {
+        if let Stage::Whole(lane) = self.stage.replace(Stage::Over) {
+            self.end(lane);
+        }
+    }
+
+    fn end(&self, lane: Lane) {
+        self.post.ledger.end(lane);
+        self.post.count();
+    }
+
+    /// Counts a request from here until the guard goes.
+    pub(crate) fn request(&self) -> Request<'_> {
+        let (lane, alive) = match self.stage.get() {
+            // What was taken for the whole is the first of several.
+            Stage::Whole(lane) => (lane, 0),
+            Stage::Guarded(alive) => (self.post.ledger.begin(self.label.get()), alive),
+            Stage::Waiting | Stage::Idle | Stage::Over => {
+                (self.post.ledger.begin(self.label.get()), 0)
+            }
+        };
+        self.stage.set(Stage::Guarded(alive + 1));
+        Request { visit: self, lane }
+    }
+
+    /// How many bytes a stop leaves to be read between two requests: what had `arrived` when that was first asked.
+    /// A client that sends without a pause would otherwise hold the worker for ever.
+    pub(crate) fn last_call(&self, arrived: impl FnOnce() -> u64) -> u64 {
+        let left = self.last_call.get().unwrap_or_else(arrived);
+        self.last_call.set(Some(left));
+        left
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn count_read(&self, bytes: usize) {
+        if let Some(left) = self.last_call.get() {
+            self.last_call.set(Some(left.saturating_sub(bytes as u64)));
+        }
+    }
+
+    /// Whether it is between two requests.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.stage.get() == Stage::Idle
+    }
+
+    /// How long the client has been waited for; `None` while it has a request.
+    pub(crate) fn waiting(&self) -> Option<Duration> {
+        matches!(self.stage.get(), Stage::Waiting | Stage::Idle)
+            .then(|| Duration::from_nanos(slots::now().saturating_sub(self.since.get())))
+    }
+}
+
+/// One request of a connection, from [`Context::request`](crate::Context::request) until this is dropped.
+///
+/// It counts, its time counts as busy, and it is what `timeout` limits.
+#[derive(Debug)]
+#[must_use = "the request ends when this is dropped"]
+pub struct Request<'a> {
+    visit: &'a Visit,
+    lane: Lane,
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.visit.end(self.lane);
+        match self.visit.stage.get() {
+            Stage::Guarded(alive) if alive > 1 => self.visit.stage.set(Stage::Guarded(alive - 1)),
+            _ => {
+                self.visit.since.set(slots::now());
+                self.visit.stage.set(Stage::Idle);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The kinds of worker that an application has, and the one that its configuration asks for.
+
+use ph_cli::Settings;
+use ph_config::value::choice::WorkerClass;
+use ph_core::master::Seat;
+
+/// A worker's whole life in the forked child; returns its exit code.
+pub(crate) type WorkerMain = Box<dyn Fn(Seat) -> u8>;
+
+/// What an application's workers are given to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// They find it themselves.
+    Jobs,
+    /// Clients connect.
+    Connections,
+}
+
+/// The workers of an application, by how they run. All of them take the same.
+#[derive(Default)]
+pub(crate) struct Workers {
+    takes: Option<Takes>,
+    /// For `sync` and `thread`.
+    pub(crate) blocking: Option<WorkerMain>,
+    /// For `async`.
+    pub(crate) coroutines: Option<WorkerMain>,
+}
+
+impl Workers {
+    /// The workers that take this. Those that took something else are forgotten: the last word counts.
+    pub(crate) fn take(&mut self, takes: Takes) -> &mut Self {
+        if self.takes != Some(takes) {
+            *self = Self { takes: Some(takes), ..Self::default() };
+        }
+        self
+    }
+
+    /// The worker that these settings ask for, or a sentence why there is none.
+    pub(crate) fn of(&self, settings: &Settings) -> Result<&WorkerMain, String> {
+        let class = settings.worker_class;
+        let (worker, others) = match class {
+            WorkerClass::Sync | WorkerClass::Thread => (&self.blocking, "async"),
+            WorkerClass::Async => (&self.coroutines, "sync or thread"),
+            WorkerClass::Rpc | WorkerClass::Exec => {
+                return Err(format!("worker_class = {class}: this version does not know it yet"));
+            }
+        };
+        if self.takes.is_none() {
+            return Err(NO_WORKER.to_owned());
+        }
+        worker.as_ref().ok_or_else(|| {
+            format!("worker_class = {class}, but this program's workers are made for {others}")
+        })
+    }
+
+    /// Runs the worker that a seat asks for.
+    pub(crate) fn run(&self, seat: Seat) -> u8 {
+        let worker = self.of(&seat.settings);
+        // The settings were checked before they were given to a generation.
+        worker.map_or(ph_cli::Exit::Config.code(), |worker| worker(seat))
+    }
+
+    /// A sentence if these settings leave the workers without what they take.
+    pub(crate) fn lack(&self, settings: &Settings) -> Option<String> {
+        let listens = !settings.bind.is_empty() || settings.unix_socket.is_some();
+        (self.takes == Some(Takes::Connections) && !listens)
+            .then(|| "this program takes connections; set bind or unix_socket to where".to_owned())
+    }
+}
+
+const NO_WORKER: &str = "this program has no worker of its own, and this version of ph does not run \
+                         other programs yet: build an application on the crate";
