@@ -21,8 +21,7 @@ const REFUSED: [&str; 14] = [
 ];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 6] =
-    ["rlimit_nofile", "nice", "cpu_affinity", "log_rotate", "max_memory", "stop_signal"];
+const PASSED_OVER: [&str; 5] = ["rlimit_nofile", "nice", "log_rotate", "max_memory", "stop_signal"];
 
 /// The keys of `list` that these settings change from their defaults.
 fn changed(settings: &Settings, list: &[&'static str]) -> Result<Vec<&'static str>, ConfigError> {

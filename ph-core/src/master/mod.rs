@@ -4,6 +4,7 @@
 //! pidfd) and words (a pipe), the guard's death, the control socket and its clients. The wait ends at the arbiter's next
 //! deadline. There is no second place where the master waits.
 
+mod binding;
 mod boot;
 mod cells;
 mod certificate;
