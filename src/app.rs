@@ -101,7 +101,7 @@ impl App {
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
-            refused(&settings).map_or(Ok(settings), Err)
+            support::examine(&settings).map(|_| settings)
         };
         ph_worker::panics::install();
         let hooks = &*self.hooks;
@@ -130,14 +130,16 @@ impl App {
     /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
     fn object(&self, settings: &Settings) -> Option<Exit> {
         let without_worker = self.worker.is_none().then(|| NO_WORKER.to_owned());
-        if let Some(reason) = without_worker.or_else(|| refused(settings)) {
-            self.complain(&reason);
-            return Some(Exit::Config);
-        }
+        let passed_over = match without_worker.map_or_else(|| support::examine(settings), Err) {
+            Ok(keys) => keys,
+            Err(reason) => {
+                self.complain(&reason);
+                return Some(Exit::Config);
+            }
+        };
         if settings.daemonize && settings.log_file.is_none() {
             self.complain("there is no log_file: a daemon's log goes to /dev/null");
         }
-        let passed_over = support::passed_over(settings);
         if !passed_over.is_empty() {
             self.complain(&format!("this version passes over {}", passed_over.join(", ")));
         }
@@ -149,11 +151,6 @@ impl App {
             eprintln!("{}: {line}", self.name);
         }
     }
-}
-
-/// Why these settings can't be served by this version.
-fn refused(settings: &Settings) -> Option<String> {
-    support::refusal(settings).unwrap_or_else(|error| Some(error.to_string()))
 }
 
 impl Host for App {
