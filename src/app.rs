@@ -139,7 +139,7 @@ impl App {
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
-            self.refusal(&settings).map_or(Ok(settings), Err)
+            self.examine(&settings).map(|_| settings)
         };
         let worker = |seat| self.workers.run(seat);
         ph_worker::panics::install();
@@ -168,24 +168,27 @@ impl App {
 
     /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
     fn object(&self, settings: &Settings) -> Option<Exit> {
-        if let Some(reason) = self.refusal(settings) {
-            self.complain(&reason);
-            return Some(Exit::Config);
-        }
+        let passed_over = match self.examine(settings) {
+            Ok(keys) => keys,
+            Err(reason) => {
+                self.complain(&reason);
+                return Some(Exit::Config);
+            }
+        };
         if settings.daemonize && settings.log_file.is_none() {
             self.complain("there is no log_file: a daemon's log goes to /dev/null");
         }
-        let passed_over = support::passed_over(settings);
         if !passed_over.is_empty() {
             self.complain(&format!("this version passes over {}", passed_over.join(", ")));
         }
         None
     }
 
-    /// Why these settings can't be served.
-    fn refusal(&self, settings: &Settings) -> Option<String> {
-        let unknown = support::refusal(settings).unwrap_or_else(|error| Some(error.to_string()));
-        unknown.or_else(|| self.workers.of(settings).err()).or_else(|| self.workers.lack(settings))
+    /// The keys that this version passes over, or a sentence why these settings can't be served.
+    fn examine(&self, settings: &Settings) -> Result<Vec<&'static str>, String> {
+        let passed_over = support::examine(settings)?;
+        self.workers.of(settings)?;
+        self.workers.lack(settings).map_or(Ok(passed_over), Err)
     }
 
     fn complain(&self, reason: &str) {

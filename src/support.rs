@@ -1,6 +1,6 @@
 //! What this version reads and validates, but does not act on yet: said at the start instead of passed over.
 
-use ph_config::{ConfigError, Settings};
+use ph_config::Settings;
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
 const REFUSED: [&str; 13] = [
@@ -20,31 +20,24 @@ const REFUSED: [&str; 13] = [
 ];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 6] =
-    ["rlimit_nofile", "nice", "cpu_affinity", "log_rotate", "max_memory", "stop_signal"];
+const PASSED_OVER: [&str; 5] = ["rlimit_nofile", "nice", "log_rotate", "max_memory", "stop_signal"];
 
-/// The keys of `list` that these settings change from their defaults.
-fn changed(settings: &Settings, list: &[&'static str]) -> Result<Vec<&'static str>, ConfigError> {
-    let defaults = Settings::without_file(
-        &settings.section,
-        &settings.start_dir,
-        std::iter::empty::<(&str, &str)>(),
-    )?;
-    let changed = |key: &&&str| settings.text(key) != defaults.text(key);
-    Ok(list.iter().filter(changed).copied().collect())
-}
-
-/// The sentence for settings that ask for what can't be left out.
-pub(crate) fn refusal(settings: &Settings) -> Result<Option<String>, ConfigError> {
-    let keys = changed(settings, &REFUSED)?;
-    let what = keys.join(", ");
-    Ok((!keys.is_empty())
-        .then(|| format!("this version does not know how to do {what} yet; unset it")))
-}
-
-/// The keys that are passed over, to warn of.
-pub(crate) fn passed_over(settings: &Settings) -> Vec<&'static str> {
-    changed(settings, &PASSED_OVER).unwrap_or_default()
+/// The keys that are passed over, to warn of; or the sentence for what can't be left out.
+pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> {
+    let nothing_set = std::iter::empty::<(&str, &str)>();
+    let defaults = Settings::without_file(&settings.section, &settings.start_dir, nothing_set)
+        .map_err(|error| error.to_string())?;
+    let changed = |list: &[&'static str]| {
+        let mut keys = list.to_vec();
+        keys.retain(|key| settings.text(key) != defaults.text(key));
+        keys
+    };
+    let refused = changed(&REFUSED);
+    if !refused.is_empty() {
+        let what = refused.join(", ");
+        return Err(format!("this version does not know how to do {what} yet; unset it"));
+    }
+    Ok(changed(&PASSED_OVER))
 }
 
 #[cfg(test)]
@@ -64,9 +57,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
-        assert_eq!(refusal(&settings(&[("number_workers", "4")])).unwrap(), None);
-        let refused = refusal(&settings(&[("user", "nobody"), ("bind", "127.0.0.1:80")])).unwrap();
-        assert!(refused.unwrap().contains("bind, user"));
-        assert_eq!(passed_over(&settings(&[("nice", "5")])), ["nice"]);
+        assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
+        let refused = examine(&settings(&[("user", "nobody"), ("bind", "127.0.0.1:80")]));
+        assert!(refused.unwrap_err().contains("bind, user"));
+        assert_eq!(examine(&settings(&[("nice", "5")])), Ok(vec!["nice"]));
     }
 }

@@ -25,6 +25,19 @@ impl Process {
         self.status("voluntary_ctxt_switches").unwrap()
     }
 
+    /// The CPUs that it may run on, in order.
+    #[track_caller]
+    pub fn cpus(self) -> Vec<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let number = |text: &str| text.trim().parse::<u64>().unwrap();
+        let range = |range: &str| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            number(first)..=number(last)
+        };
+        list.unwrap().split(',').flat_map(range).collect()
+    }
+
     /// Resident memory in bytes.
     #[track_caller]
     pub fn resident(self) -> u64 {

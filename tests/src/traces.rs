@@ -22,12 +22,7 @@ pub fn finish(command: &mut Command) -> Output {
         process.signal(Signal::SIGKILL);
         panic!("{command:?} does not end");
     };
-    let output = output.unwrap();
-    Output {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    output.unwrap().into()
 }
 
 /// The processes of this machine that are so; no zombies.

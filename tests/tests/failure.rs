@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -318,11 +317,7 @@ fn s34_a_clock_that_jumps_kills_nobody() {
     let section = "number_workers = 2\ntimeout = 2\nboot_timeout = 2\ngraceful_timeout = 5\n\
                    max_lifetime = 1000\napp.job = sleep\napp.job_ms = 100\n";
     let sandbox = Sandbox::new("clock", section);
-    fs::write(sandbox.path("clock.c"), CLOCK).unwrap();
-    let library = sandbox.path("clock.so");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-O", "-o"]).arg(&library).arg(sandbox.path("clock.c"));
-    assert!(compiler.status().unwrap().success());
+    let library = sandbox.library("clock", CLOCK);
     fs::write(sandbox.path("moved"), "0").unwrap();
     let mut start = sandbox.command(&["start"]);
     start.env("LD_PRELOAD", &library).env("CLOCK_FILE", sandbox.path("moved"));

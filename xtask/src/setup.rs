@@ -36,7 +36,7 @@ struct Package {
 
 const PACKAGES: [Package; 10] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
-    now("gcc", Sign::Programs(&["cc"]), "the C side of `bench boot`, preloaded clocks in e2e"),
+    now("gcc", Sign::Programs(&["cc"]), "the C side of `bench boot`, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
     now(
         "python3",
@@ -46,8 +46,8 @@ const PACKAGES: [Package; 10] = [
     now("procps", Sign::Programs(&["ps"]), "e2e looks at titles as an operator does"),
     now(
         "util-linux",
-        Sign::Programs(&["unshare", "setsid", "flock"]),
-        "e2e: a master as PID 1, strangers, held locks",
+        Sign::Programs(&["unshare", "setsid", "flock", "taskset"]),
+        "e2e: a master as PID 1, strangers, held locks, narrowed CPUs",
     ),
     later("etcd-server", Sign::Programs(&["etcd"]), "leader election over etcd"),
     later("neovim", Sign::Programs(&["nvim"]), "a foreign msgpack-RPC client"),

@@ -11,6 +11,7 @@ use ph_signal::{Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
 
 use super::accounts::Accounts;
+use super::binding::{self, BindingError};
 use super::certificate::Certificates;
 use super::children::Children;
 use super::control::{Control, ControlError};
@@ -93,6 +94,7 @@ fn boot_and_run(
     log::open(settings.log_file.as_deref(), level_of(&settings), shape)
         .map_err(|error| StartError::Config(error.to_string()))?;
     let _locks = take_locks(&settings)?;
+    binding::check(&settings.cpu_affinity)?;
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
 
     // An inherited "ignore" would make children vanish without a status.
@@ -198,6 +200,15 @@ pub(super) fn level_of(settings: &Settings) -> LevelFilter {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+impl From<BindingError> for StartError {
+    fn from(error: BindingError) -> Self {
+        match error {
+            BindingError::NotAllowed { .. } => Self::Config(error.to_string()),
+            BindingError::System(_) => Self::System(error.to_string()),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Child {
     pub(super) process: PidFd,
     /// Its place in the shared table and on the guard's board.
     pub(super) cell: usize,
+    /// Whether it was bound to CPUs of its own: the kernel knows to which.
+    pub(super) bound: bool,
     /// How often the log had been reopened when it was forked.
     pub(super) reopened: u64,
     /// When it was forked, in the kernel's ticks since boot.

@@ -5,6 +5,7 @@
 //! deadline. There is no second place where the master waits.
 
 mod accounts;
+mod binding;
 mod boot;
 mod cells;
 mod certificate;

@@ -135,6 +135,8 @@ impl Master<'_> {
             let reason = format!("{} can only change by a restart", refused.join(", "));
             return Err(Refusal { code: 4, reason });
         }
+        super::binding::check(&settings.cpu_affinity)
+            .map_err(|error| Refusal { code: 78, reason: error.to_string() })?;
         let policy = Policy::from_settings(&settings, cpu::available);
         self.candidate = Some(Arc::new(settings));
         Ok(policy)

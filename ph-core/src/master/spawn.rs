@@ -6,14 +6,15 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 use ph_config::Settings;
 
-use super::Master;
 use super::children::Child;
 use super::poll::Token;
+use super::{Master, binding};
 use crate::arbiter::{Event, WorkerKey};
 use crate::listen::Listener;
 use crate::log;
-use crate::report::Reporter;
+use crate::report::{Report, Reporter};
 use crate::slots::{self, Board, Slot};
+use crate::sys::cpu::{self, CpuSet};
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
 use crate::sys::{SysError, fds};
@@ -40,11 +41,15 @@ pub struct Seat {
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
 const PANICKED: u8 = 101;
 
+/// The exit code of a worker that could not be bound to its CPUs: that of any failed boot (`EX_SOFTWARE`).
+const UNBOUND: u8 = 70;
+
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
     key: WorkerKey,
     pid: Pid,
     cell: usize,
+    bound: bool,
     reopened: u64,
     born: u64,
 }
@@ -76,17 +81,18 @@ impl Master<'_> {
         let slot = &self.slots.items()[cell];
         slot.clear();
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
+        let cpus = binding::of(&self.generations[&generation].cpu_affinity, key.slot)?;
         let born = ticks();
         let pid = match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, slot, master),
+            Forked::Child => self.become_worker(key, generation, slot, master, cpus.as_ref()),
             Forked::Parent(pid) => pid,
         };
         fork::lead_group(pid);
         if let Some(guard) = &self.guard {
             guard.watch(cell, pid);
         }
-        let reopened = self.reopened;
-        self.newborn.push(Newborn { key, pid, cell, reopened, born });
+        let (bound, reopened) = (cpus.is_some(), self.reopened);
+        self.newborn.push(Newborn { key, pid, cell, bound, reopened, born });
         Ok(())
     }
 
@@ -96,10 +102,10 @@ impl Master<'_> {
     /// That is in time: nobody else reaps a child of ours, so its pid is its own.
     pub(super) fn register_newborn(&mut self) {
         for newborn in std::mem::take(&mut self.newborn) {
-            let Newborn { key, pid, cell, reopened, born } = newborn;
+            let Newborn { key, pid, cell, bound, reopened, born } = newborn;
             match self.watch(pid, key) {
                 Ok(process) => {
-                    self.children.insert(Child { key, process, cell, reopened, born });
+                    self.children.insert(Child { key, process, cell, bound, reopened, born });
                 }
                 Err(error) => {
                     // Unknown to the table of children, it is reaped like any orphan.
@@ -138,6 +144,7 @@ impl Master<'_> {
         generation: u32,
         cell: &'static Slot,
         master: Pid,
+        cpus: Option<&CpuSet>,
     ) -> ! {
         if !fork::die_with(master) {
             fork::leave(1);
@@ -151,11 +158,18 @@ impl Master<'_> {
         self.title.wear();
         log::identify(Some(key.slot));
         fork::fresh_signals(self.changed_signals);
+        let reporter = self.hearing.reporter(key.serial);
+        if let Some(Err(error)) = cpus.map(cpu::bind) {
+            let reason = error.to_string();
+            tracing::error!(%reason, "cannot boot");
+            let _ = reporter.say(&Report::Failed(reason));
+            fork::leave(UNBOUND);
+        }
         let seat = Seat {
             slot: key.slot,
             generation,
             settings: Arc::clone(&self.generations[&generation]),
-            reporter: self.hearing.reporter(key.serial),
+            reporter,
             cell,
             board: slots::board(&self.slots),
             listeners: Vec::new(),

@@ -2,9 +2,11 @@
 
 use ph_rpc::Value;
 
-use super::Master;
+use super::children::Child;
+use super::{Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
 use crate::slots;
+use crate::sys::cpu;
 
 impl Master<'_> {
     /// Everything that an operator asks for. Reads `/proc/PID/statm` of each worker, which waits for nobody (`smaps`
@@ -24,7 +26,8 @@ impl Master<'_> {
             let slot = child.map(|child| &self.slots.items()[child.cell]);
             requests = requests.saturating_add(slot.map_or(0, slots::Slot::requests));
             let pid = child.map(|child| child.process.pid().as_raw());
-            worker(row, pid, slot, now, page)
+            let cpus = child.filter(|child| child.bound).map_or(Vec::new(), cpus);
+            worker(row, pid, slot, now, page, cpus)
         });
         let workers: Vec<Value> = workers.collect();
         map([
@@ -52,6 +55,7 @@ fn worker(
     slot: Option<&slots::Slot>,
     now: u64,
     page: u64,
+    cpus: Vec<Value>,
 ) -> Value {
     map([
         ("id", row.slot.into()),
@@ -66,8 +70,14 @@ fn worker(
             "rss_bytes",
             pid.and_then(resident_pages).map_or(Value::Nil, |pages| (pages * page).into()),
         ),
-        ("cpus", Value::Array(Vec::new())),
+        ("cpus", Value::Array(cpus)),
     ])
+}
+
+/// What it is bound to.
+fn cpus(child: &Child) -> Vec<Value> {
+    let set = cpu::of(child.process.pid());
+    set.map_or(Vec::new(), |set| binding::numbers(&set).into_iter().map(Value::from).collect())
 }
 
 fn totals(totals: Totals, requests: u64) -> Value {

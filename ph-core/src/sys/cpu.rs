@@ -1,20 +1,51 @@
-//! How many processors this process may use: by affinity, and by the control group's quota.
+//! Which processors a process may use, by affinity, and how many, by the control group's quota as well.
 
 use std::path::{Path, PathBuf};
 
-use nix::sched::{CpuSet, sched_getaffinity};
+pub use nix::sched::CpuSet;
+use nix::sched::{sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
+
+use super::SysError;
+
+/// The calling process, to those who take a pid.
+const SELF: Pid = Pid::from_raw(0);
 
 /// The number that `auto` means: allowed CPUs, or the quota rounded up where that is less; at least 1.
 pub fn available() -> u32 {
-    let affinity = allowed().len().max(1) as u32;
+    let affinity = allowed().map_or(1, |set| members(&set).count()) as u32;
     quota().map_or(affinity, |quota| affinity.min(quota)).max(1)
 }
 
-/// The CPUs that this process may run on, in order.
-pub fn allowed() -> Vec<usize> {
-    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
-    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
+/// The CPUs that this process may run on: a control group's cpuset has narrowed them already.
+pub fn allowed() -> Result<CpuSet, SysError> {
+    sched_getaffinity(SELF)
+        .map_err(|errno| SysError::call("ask for the allowed CPUs")(errno.into()))
+}
+
+/// The CPUs that a process is bound to, as long as it is not reaped.
+pub fn of(pid: Pid) -> Option<CpuSet> {
+    sched_getaffinity(pid).ok()
+}
+
+/// Binds the calling process, which has one thread, and what it starts from here on. Takes no memory.
+pub fn bind(set: &CpuSet) -> Result<(), SysError> {
+    sched_setaffinity(SELF, set)
+        .map_err(|errno| SysError::call("run on the CPUs of cpu_affinity")(errno.into()))
+}
+
+/// The CPUs of a set, in order.
+pub fn members(set: &CpuSet) -> impl Iterator<Item = usize> {
+    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false))
+}
+
+/// The set of these CPUs. A number beyond what a set has room for is left out; no machine has that CPU.
+pub fn set(cpus: impl IntoIterator<Item = usize>) -> CpuSet {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        let _ = set.set(cpu);
+    }
+    set
 }
 
 /// `cpu.max` of cgroup v2, the least of this group and those above it, in whole CPUs rounded up.

@@ -22,7 +22,6 @@ const LONGEST: usize = 255;
 pub struct Title {
     start: NonNull<u8>,
     len: usize,
-    moved: bool,
     /// What to show next, with at least one NUL behind it.
     text: [u8; LONGEST + 1],
     comm: [u8; 16],
@@ -33,22 +32,17 @@ impl Title {
     pub fn prepare() -> Result<Self, SysError> {
         let layout = Layout::read().map_err(SysError::call("read the memory layout"))?;
         if let Ok(start) = move_arguments(&layout) {
-            return Ok(Self::at(start, PAGE, true));
+            return Ok(Self::at(start, PAGE));
         }
         let len = layout.arg_end.saturating_sub(layout.arg_start);
         let start = NonNull::new(layout.arg_start as *mut u8)
             .filter(|_| len > 1)
             .ok_or_else(|| SysError::call("set a title")(io::ErrorKind::Unsupported.into()))?;
-        Ok(Self::at(start, len, false))
+        Ok(Self::at(start, len))
     }
 
-    fn at(start: NonNull<u8>, len: usize, moved: bool) -> Self {
-        Self { start, len, moved, text: [0; LONGEST + 1], comm: [0; 16] }
-    }
-
-    /// Whether titles of any length are exact, or cut at the length of the original command line.
-    pub fn is_exact(&self) -> bool {
-        self.moved
+    fn at(start: NonNull<u8>, len: usize) -> Self {
+        Self { start, len, text: [0; LONGEST + 1], comm: [0; 16] }
     }
 
     /// Sets the title of the calling process, and `comm` to its first 15 bytes.
