@@ -62,6 +62,9 @@ pub(crate) struct Acceptor {
 const UNKNOWN: u64 = 4096;
 /// In the data of an epoll event: no listener, but a call.
 const CALL: u64 = u64::MAX;
+/// How long a worker waits for its turn under `accept = lock`, before it goes on without: a holder that was stopped
+/// in that very moment must not stop the others.
+const TURN: Duration = Duration::from_millis(100);
 /// How long a worker looks away that can't accept for want of descriptors.
 const SHORTAGE: Duration = Duration::from_millis(50);
 
@@ -155,7 +158,12 @@ impl Acceptor {
         }
         let listener = &self.post.listeners[index];
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
-        match rustix::net::accept_with(listener, flags) {
+        let accepted = {
+            let (id, lock) = (self.post.id, self.post.lock);
+            let _turn = lock.and_then(|lock| lock.take(id, TURN));
+            rustix::net::accept_with(listener, flags)
+        };
+        match accepted {
             Ok(fd) => {
                 let hold = Hold::of_taken(&self.post);
                 self.post.slot.count_accepted();

@@ -7,6 +7,7 @@ use ph_core::listen::Listener;
 use ph_core::master::Seat;
 use ph_core::report::{Report, Reporter};
 use ph_core::slots::{Board, Slot};
+use ph_core::sys::accept_lock::AcceptLock;
 
 use crate::ledger::Ledger;
 use crate::share::Share;
@@ -21,6 +22,7 @@ pub(crate) struct Post {
     pub(crate) slot: &'static Slot,
     pub(crate) board: &'static Board,
     pub(crate) listeners: Vec<Arc<Listener>>,
+    pub(crate) lock: Option<AcceptLock>,
     pub(crate) ledger: Ledger,
     pub(crate) stop: Stop,
     pub(crate) share: Share,
@@ -29,9 +31,22 @@ pub(crate) struct Post {
 
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
-        let Seat { slot: id, generation, settings, reporter, cell: slot, board, listeners } = seat;
+        let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
+        let Seat { board, listeners, lock, .. } = seat;
         let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
-        Self { id, generation, settings, slot, board, listeners, ledger, stop, share, reporter }
+        Self {
+            id,
+            generation,
+            settings,
+            slot,
+            board,
+            listeners,
+            lock,
+            ledger,
+            stop,
+            share,
+            reporter,
+        }
     }
 
     /// Tells the master. If that has gone, this process is being killed already.

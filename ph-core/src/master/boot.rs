@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ph_config::value::choice::Accept;
 use ph_config::{LogFormat, LogLevel, Settings};
 use ph_signal::{Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
@@ -20,6 +21,7 @@ use super::{Launch, Master};
 use crate::arbiter::{Arbiter, Outcome, Policy};
 use crate::log::{self, Shape};
 use crate::slots;
+use crate::sys::accept_lock::AcceptLock;
 use crate::sys::guard::Guard;
 use crate::sys::lock::{self, Lock, LockError, PidFile};
 use crate::sys::title::Title;
@@ -126,6 +128,8 @@ fn boot_and_run(
     if let Some(guard) = guard.as_ref().and_then(Guard::pidfd) {
         poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
     }
+    let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
+    let accept_lock = accept_lock.map_err(|error| system(&error))?;
     let policy = Policy::from_settings(&settings, cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -147,6 +151,7 @@ fn boot_and_run(
         certificates: Certificates::default(),
         reopened: 0,
         accounts: Accounts::default(),
+        accept_lock,
         guard,
         title,
         name,

@@ -28,6 +28,7 @@ use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
 use crate::slots::Slots;
+use crate::sys::accept_lock::AcceptLock;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
 use crate::sys::title::Title;
@@ -97,6 +98,8 @@ struct Master<'a> {
     /// How often the log was reopened.
     reopened: u64,
     accounts: Accounts,
+    /// Made when a generation first wants it.
+    accept_lock: Option<AcceptLock>,
     guard: Option<Guard>,
     title: Title,
     name: String,

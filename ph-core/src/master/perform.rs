@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use ph_config::value::choice::Accept;
 use ph_signal::Signal;
 
 use super::children::Child;
 use super::{Master, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Policy, Refusal, Speed, WorkerKey};
 use crate::report::Report;
+use crate::sys::accept_lock::AcceptLock;
 use crate::sys::{cpu, orphans, pidfd};
 
 impl Master<'_> {
@@ -137,6 +139,11 @@ impl Master<'_> {
         }
         super::binding::check(&settings.cpu_affinity)
             .map_err(|error| Refusal { code: 78, reason: error.to_string() })?;
+        if settings.accept == Accept::Lock && self.accept_lock.is_none() {
+            let lock = AcceptLock::create();
+            let lock = lock.map_err(|error| Refusal { code: 5, reason: error.to_string() })?;
+            self.accept_lock = Some(lock);
+        }
         let policy = Policy::from_settings(&settings, cpu::available);
         self.candidate = Some(Arc::new(settings));
         Ok(policy)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 use ph_config::Settings;
+use ph_config::value::choice::Accept;
 
 use super::children::Child;
 use super::poll::Token;
@@ -14,6 +15,7 @@ use crate::listen::Listener;
 use crate::log;
 use crate::report::{Report, Reporter};
 use crate::slots::{self, Board, Slot};
+use crate::sys::accept_lock::AcceptLock;
 use crate::sys::cpu::{self, CpuSet};
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
@@ -36,6 +38,8 @@ pub struct Seat {
     pub board: &'static Board,
     /// What it may accept connections from.
     pub listeners: Vec<Arc<Listener>>,
+    /// By which workers take turns at that, under `accept = lock`.
+    pub lock: Option<AcceptLock>,
 }
 
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
@@ -165,14 +169,17 @@ impl Master<'_> {
             let _ = reporter.say(&Report::Failed(reason));
             fork::leave(UNBOUND);
         }
+        let settings = Arc::clone(&self.generations[&generation]);
+        let lock = self.accept_lock.filter(|_| settings.accept == Accept::Lock);
         let seat = Seat {
             slot: key.slot,
             generation,
-            settings: Arc::clone(&self.generations[&generation]),
+            settings,
             reporter,
             cell,
             board: slots::board(&self.slots),
             listeners: Vec::new(),
+            lock,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
         let life = AssertUnwindSafe(|| {

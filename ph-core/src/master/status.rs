@@ -44,6 +44,10 @@ impl Master<'_> {
             ("workers", Value::Array(workers)),
             ("totals", totals(snapshot.totals, requests)),
             ("last_change", snapshot.last_change.as_ref().map_or(Value::Nil, last_change)),
+            (
+                "accept_lock_holder",
+                self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
+            ),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }

@@ -4,6 +4,7 @@
 //! offer safe functions whose preconditions they check themselves (see [`fork::fork`], which refuses to run in a
 //! process with a second thread).
 
+pub mod accept_lock;
 pub mod cpu;
 pub mod daemon;
 pub mod fds;

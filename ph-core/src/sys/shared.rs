@@ -62,24 +62,8 @@ impl<T: Shareable> SharedTable<T> {
     }
 
     fn map(fd: Option<OwnedFd>, len: usize, bytes: usize, header: &[u8]) -> Result<Self, SysError> {
-        use std::os::fd::AsRawFd as _;
         assert!(header.len() <= HEAD && align_of::<T>() <= HEADER, "a header or type too large");
-        let flags = libc::MAP_SHARED | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
-        let raw = fd.as_ref().map_or(-1, OwnedFd::as_raw_fd);
-        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                flags,
-                raw,
-                0,
-            )
-        };
-        let start = if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast::<u8>()) };
-        let start = start.ok_or_else(io::Error::last_os_error);
-        let start = start.map_err(SysError::call("map shared memory"))?;
+        let start = map(fd.as_ref(), bytes)?;
         // SAFETY: the mapping has `bytes` bytes, is zeroed, page-aligned, and never unmapped; `T: Shareable` is made
         // of atomics for which zero is a value, so references to it stay valid whatever other processes write.
         // The header lies before the items and is written here, before anyone else sees the mapping.
@@ -116,4 +100,16 @@ impl<T: Shareable> SharedTable<T> {
         let done = unsafe { libc::madvise(self.header.as_ptr().cast(), self.bytes, advice) };
         super::cvt(done).map(drop).map_err(SysError::call("advise on shared memory"))
     }
+}
+
+/// A new mapping, shared with every process that is forked from now on: of this file, or of zeroes.
+pub(super) fn map(fd: Option<&OwnedFd>, bytes: usize) -> Result<NonNull<u8>, SysError> {
+    use std::os::fd::AsRawFd as _;
+    let flags = libc::MAP_SHARED | if fd.is_none() { libc::MAP_ANONYMOUS } else { 0 };
+    let raw = fd.map_or(-1, OwnedFd::as_raw_fd);
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, raw, 0) };
+    let start = if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast::<u8>()) };
+    start.ok_or_else(io::Error::last_os_error).map_err(SysError::call("map shared memory"))
 }
