@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ph_core::arbiter::{
-    Action, Arbiter, Event, ExitStatus, Policy, ScaleBy, Slots, Speed, Ticket, Verdict, WorkerKey,
+    Action, Arbiter, Cause, Event, ExitStatus, Note, Policy, ScaleBy, Slots, Speed, Ticket,
+    Verdict, WorkerKey,
 };
 
 fn steady_policy(number_workers: u32) -> Policy {
@@ -11,6 +12,7 @@ fn steady_policy(number_workers: u32) -> Policy {
         number_workers,
         boot_timeout: Some(Duration::from_secs(30)),
         timeout: None,
+        shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),
         max_lifetime: None,
         max_surge: 1,
@@ -299,4 +301,32 @@ fn a_start_is_patient_with_a_fork_that_is_refused() {
     }
     let took = now - start;
     assert!(took >= Duration::from_secs(30) && took < Duration::from_secs(60), "{took:?}");
+}
+
+/// One stuck thread of several: a successor first, then a drain for the others, then the end that says why.
+#[test]
+fn a_late_request_among_others_is_drained_before_it_is_killed() {
+    let limit = Duration::from_millis(200);
+    let policy = Policy { timeout: Some(limit), shared: true, ..steady_policy(1) };
+    let (mut arbiter, began) = running(policy);
+    let worker = WorkerKey { slot: 0, serial: 1 };
+    let now = began + limit;
+    let actions = arbiter.step(now, Event::Busy { worker, since: began });
+    assert!(!actions.contains(&Action::Kill { worker }), "{actions:?}");
+    let successor = spawned(&actions)[0];
+    let actions = arbiter.step(now, Event::Ready { worker: successor });
+    assert!(actions.contains(&Action::Stop { worker, speed: Speed::Graceful }), "{actions:?}");
+    let (mut now, mut actions) = (now, Vec::new());
+    while !actions.contains(&Action::Kill { worker }) {
+        now = arbiter.next_deadline().expect("a drain has a limit");
+        assert!(now <= began + limit + Duration::from_secs(3), "beyond graceful_timeout");
+        actions = arbiter.step(now, Event::Tick);
+        if actions.contains(&Action::Scan) {
+            arbiter.step(now, Event::Busy { worker, since: began });
+        }
+    }
+    let says_why = |action: &Action| {
+        matches!(action, Action::Tell(Note::Killing { cause: Cause::Timeout(_), .. }))
+    };
+    assert!(actions.iter().any(says_why), "{actions:?}");
 }

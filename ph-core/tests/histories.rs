@@ -77,6 +77,7 @@ fn policy(dice: &mut Dice) -> Policy {
         number_workers: 1 + dice.below(6) as u32,
         boot_timeout: maybe(dice, 3000),
         timeout: maybe(dice, 3000),
+        shared: dice.one_in(2),
         graceful_timeout: maybe(dice, 3000),
         max_lifetime: maybe(dice, 20_000),
         max_surge,

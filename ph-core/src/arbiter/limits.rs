@@ -22,7 +22,10 @@ impl Arbiter {
                 }
                 match &mut worker.state {
                     State::Booting { .. } => late.push(worker.key),
-                    State::Draining { .. } => kill(worker, Cause::DrainTimeout, out),
+                    State::Draining { late, .. } => {
+                        let cause = late.map_or(Cause::DrainTimeout, Cause::Timeout);
+                        kill(worker, cause, out);
+                    }
                     State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
                     State::Killed { .. } => {}
                 }
@@ -67,16 +70,17 @@ impl Arbiter {
             self.scan = self.scan.map(|at| at.min(due));
             return;
         }
-        match self.worker(key).map(|worker| &worker.state) {
-            Some(State::Ready { .. }) => {
-                self.kill_unasked(now, key, &Cause::Timeout(now - since), out);
+        let (age, shared) = (now - since, self.policy.shared);
+        let Some(worker) = self.worker(key) else { return };
+        match &mut worker.state {
+            // What else it works on is not to blame: it gets a successor, and then the time that every drain gets.
+            State::Ready { outdated, .. } if shared => {
+                outdated.get_or_insert("timeout");
             }
-            Some(State::Draining { .. }) => {
-                if let Some(worker) = self.worker(key) {
-                    kill(worker, Cause::Timeout(now - since), out);
-                }
-            }
-            _ => {}
+            State::Draining { deadline: Some(_), late, .. } if shared => *late = Some(age),
+            State::Ready { .. } => self.kill_unasked(now, key, &Cause::Timeout(age), out),
+            State::Draining { .. } => kill(worker, Cause::Timeout(age), out),
+            State::Booting { .. } | State::Killed { .. } => {}
         }
     }
 

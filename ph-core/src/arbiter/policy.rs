@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ph_config::Settings;
+use ph_config::value::choice::WorkerClass;
 
 /// Most workers that one master can have: the size of the shared-memory table.
 pub const MAX_WORKERS: u32 = ph_config::value::count::MAX_WORKERS;
@@ -16,6 +17,8 @@ pub struct Policy {
     pub boot_timeout: Option<Duration>,
     /// One request.
     pub timeout: Option<Duration>,
+    /// Whether a worker has several requests in hand at once: one that is late must not end the others.
+    pub shared: bool,
     /// From the stop signal to KILL.
     pub graceful_timeout: Option<Duration>,
     /// Age at which a worker is replaced; each gets up to a tenth less, so that they don't leave together.
@@ -39,6 +42,7 @@ impl Policy {
             number_workers: settings.number_workers.or_auto(cpus),
             boot_timeout: settings.boot_timeout,
             timeout: settings.timeout,
+            shared: !matches!(settings.worker_class, WorkerClass::Sync | WorkerClass::Exec),
             graceful_timeout: settings.graceful_timeout,
             max_lifetime: settings.max_lifetime,
             max_surge: settings.max_surge,

@@ -282,5 +282,5 @@ pub(super) fn retire(
     }
     out.push(Action::Stop { worker: worker.key, speed });
     let deadline = policy.drain(speed == Speed::Quick).map(|limit| now + limit);
-    worker.state = State::Draining { deadline, speed };
+    worker.state = State::Draining { deadline, speed, late: None };
 }

@@ -23,8 +23,8 @@ pub(super) enum State {
     Booting { deadline: Option<Instant> },
     /// It works. `outdated` when it is to be replaced although its generation is current.
     Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str> },
-    /// It was asked to leave.
-    Draining { deadline: Option<Instant>, speed: Speed },
+    /// It was asked to leave. `late` is the age of a request past `timeout` that it is still at.
+    Draining { deadline: Option<Instant>, speed: Speed, late: Option<Duration> },
     /// Its group got KILL; only the kernel's notice is missing.
     Killed { cause: Cause },
 }
@@ -84,7 +84,9 @@ impl Worker {
     pub(super) fn forgive(&mut self, policy: &Policy, now: Instant) {
         let (deadline, limit) = match &mut self.state {
             State::Booting { deadline } => (deadline, policy.boot_timeout),
-            State::Draining { deadline, speed } => (deadline, policy.drain(*speed == Speed::Quick)),
+            State::Draining { deadline, speed, .. } => {
+                (deadline, policy.drain(*speed == Speed::Quick))
+            }
             State::Ready { .. } | State::Killed { .. } => return,
         };
         *deadline = limit.map(|limit| now + limit);
