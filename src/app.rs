@@ -1,12 +1,14 @@
 //! The builder that turns an implementation of a worker trait into a program.
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::support;
 use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_core::master::{self, Hooks, Launch, Seat, StartError};
+use ph_core::sys::activation::{self, Inherited};
 use ph_core::sys::daemon::{self, Launcher, Side};
 use ph_worker::{Context, Error, JobWorker, run_job};
 
@@ -94,6 +96,7 @@ impl App {
         settings: Settings,
         request: &LoadRequest,
         launcher: Option<Launcher>,
+        inherited: Vec<Inherited>,
     ) -> Result<(), StartError> {
         let Some(worker) = &self.worker else {
             return Err(StartError::Config(NO_WORKER.to_owned()));
@@ -105,19 +108,49 @@ impl App {
         };
         ph_worker::panics::install();
         let hooks = &*self.hooks;
-        master::run(Launch { settings, reread: &reread, worker, hooks, launcher })
+        master::run(Launch { settings, reread: &reread, worker, hooks, launcher, inherited })
+    }
+
+    fn launch(&self, settings: Settings, request: &LoadRequest, background: bool) -> Exit {
+        // Before anything else of ours is open.
+        let inherited = match activation::take() {
+            Ok(inherited) => inherited,
+            Err(error) => {
+                self.complain(&error.to_string());
+                return Exit::Config;
+            }
+        };
+        if let Some(exit) = self.object(&settings) {
+            return exit;
+        }
+        if background {
+            return self.daemonize(settings, request, inherited);
+        }
+        match self.serve(settings, request, None, inherited) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                self.complain(&error.to_string());
+                Exit::of(error.exit_code())
+            }
+        }
     }
 
     /// In the background; the calling process waits for the daemon's word.
-    fn daemonize(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        match daemon::daemonize() {
+    fn daemonize(
+        &self,
+        settings: Settings,
+        request: &LoadRequest,
+        inherited: Vec<Inherited>,
+    ) -> Exit {
+        let keep: Vec<BorrowedFd<'_>> = inherited.iter().map(|handed| handed.fd.as_fd()).collect();
+        match daemon::daemonize(&keep) {
             Ok(Side::Launcher(launched)) => {
                 let (code, reason) = launched.wait();
                 self.complain(&reason);
                 Exit::of(code)
             }
             Ok(Side::Daemon(launcher)) => {
-                let result = self.serve(settings, request, Some(launcher));
+                let result = self.serve(settings, request, Some(launcher), inherited);
                 result.map_or_else(|error| Exit::of(error.exit_code()), |()| Exit::Done)
             }
             Err(error) => {
@@ -166,25 +199,11 @@ impl Host for App {
     }
 
     fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        if let Some(exit) = self.object(&settings) {
-            return exit;
-        }
-        match self.serve(settings, request, None) {
-            Ok(()) => Exit::Done,
-            Err(error) => {
-                self.complain(&error.to_string());
-                Exit::of(error.exit_code())
-            }
-        }
+        self.launch(settings, request, false)
     }
 
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        if !settings.daemonize {
-            return self.run(settings, request);
-        }
-        match self.object(&settings) {
-            Some(exit) => exit,
-            None => self.daemonize(settings, request),
-        }
+        let background = settings.daemonize;
+        self.launch(settings, request, background)
     }
 }

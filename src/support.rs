@@ -3,12 +3,10 @@
 use ph_config::{ConfigError, Settings};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 14] = [
+const REFUSED: [&str; 12] = [
     "worker_class",
     "command",
     "python_class",
-    "bind",
-    "unix_socket",
     "scaling",
     "user",
     "group",
@@ -66,8 +64,8 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(refusal(&settings(&[("number_workers", "4")])).unwrap(), None);
-        let refused = refusal(&settings(&[("user", "nobody"), ("bind", "127.0.0.1:80")])).unwrap();
-        assert!(refused.unwrap().contains("bind, user"));
+        let refused = refusal(&settings(&[("user", "nobody"), ("chroot", "/srv")])).unwrap();
+        assert!(refused.unwrap().contains("user, chroot"));
         assert_eq!(passed_over(&settings(&[("nice", "5")])), ["nice"]);
     }
 }

@@ -1,5 +1,6 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
+use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -144,7 +145,11 @@ impl Master<'_> {
         }
         fork::lead_group(Pid::from_raw(0));
         let say = self.hearing.kept();
-        fds::close_all_but(&mut [say, log::descriptor().unwrap_or(say)]);
+        let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
+        // Taken and not copied: neither memory nor a count of theirs is written to.
+        let listeners = std::mem::take(&mut start.listeners);
+        let kept = listeners.iter().map(|listener| listener.as_fd());
+        fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
         }
@@ -154,11 +159,11 @@ impl Master<'_> {
         let seat = Seat {
             slot: key.slot,
             generation,
-            settings: Arc::clone(&self.generations[&generation]),
+            settings: Arc::clone(&start.settings),
             reporter: self.hearing.reporter(key.serial),
             cell,
             board: slots::board(&self.slots),
-            listeners: Vec::new(),
+            listeners,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
         let life = AssertUnwindSafe(|| {

@@ -4,6 +4,7 @@
 //! offer safe functions whose preconditions they check themselves (see [`fork::fork`], which refuses to run in a
 //! process with a second thread).
 
+pub mod activation;
 pub mod cpu;
 pub mod daemon;
 pub mod fds;
@@ -13,7 +14,9 @@ pub mod lock;
 pub mod memory;
 pub mod orphans;
 pub mod pidfd;
+pub mod resolver;
 pub mod shared;
+pub mod tcp;
 pub mod title;
 
 use std::io;
