@@ -1,12 +1,14 @@
 //! The builder that turns an implementation of a worker trait into a program.
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_config::value::choice::WorkerClass;
 use ph_core::master::{self, Hooks, Launch, StartError};
+use ph_core::sys::activation::{self, Inherited};
 use ph_core::sys::daemon::{self, Launcher, Side};
 use ph_worker::{
     AsyncConnectionWorker, AsyncJobWorker, ConnectionWorker, Context, Error, JobWorker,
@@ -135,28 +137,67 @@ impl App {
         settings: Settings,
         request: &LoadRequest,
         launcher: Option<Launcher>,
+        inherited: Vec<Inherited>,
     ) -> Result<(), StartError> {
+        let listens = !inherited.is_empty();
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
-            self.examine(&settings).map(|_| settings)
+            self.examine(&settings, listens).map(|_| settings)
         };
         let worker = |seat| self.workers.run(seat);
         ph_worker::panics::install();
         let hooks = &*self.hooks;
-        master::run(Launch { settings, reread: &reread, worker: &worker, hooks, launcher })
+        master::run(Launch {
+            settings,
+            reread: &reread,
+            worker: &worker,
+            hooks,
+            launcher,
+            inherited,
+        })
+    }
+
+    fn launch(&self, settings: Settings, request: &LoadRequest, background: bool) -> Exit {
+        // Before anything else of ours is open.
+        let inherited = match activation::take() {
+            Ok(inherited) => inherited,
+            Err(error) => {
+                self.complain(&error.to_string());
+                return Exit::Config;
+            }
+        };
+        if let Some(exit) = self.object(&settings, !inherited.is_empty()) {
+            return exit;
+        }
+        if background {
+            return self.daemonize(settings, request, inherited);
+        }
+        match self.serve(settings, request, None, inherited) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                self.complain(&error.to_string());
+                Exit::of(error.exit_code())
+            }
+        }
     }
 
     /// In the background; the calling process waits for the daemon's word.
-    fn daemonize(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        match daemon::daemonize() {
+    fn daemonize(
+        &self,
+        settings: Settings,
+        request: &LoadRequest,
+        inherited: Vec<Inherited>,
+    ) -> Exit {
+        let keep: Vec<BorrowedFd<'_>> = inherited.iter().map(|handed| handed.fd.as_fd()).collect();
+        match daemon::daemonize(&keep) {
             Ok(Side::Launcher(launched)) => {
                 let (code, reason) = launched.wait();
                 self.complain(&reason);
                 Exit::of(code)
             }
             Ok(Side::Daemon(launcher)) => {
-                let result = self.serve(settings, request, Some(launcher));
+                let result = self.serve(settings, request, Some(launcher), inherited);
                 result.map_or_else(|error| Exit::of(error.exit_code()), |()| Exit::Done)
             }
             Err(error) => {
@@ -167,8 +208,8 @@ impl App {
     }
 
     /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
-    fn object(&self, settings: &Settings) -> Option<Exit> {
-        let passed_over = match self.examine(settings) {
+    fn object(&self, settings: &Settings, listens: bool) -> Option<Exit> {
+        let passed_over = match self.examine(settings, listens) {
             Ok(keys) => keys,
             Err(reason) => {
                 self.complain(&reason);
@@ -184,11 +225,12 @@ impl App {
         None
     }
 
-    /// The keys that this version passes over, or a sentence why these settings can't be served.
-    fn examine(&self, settings: &Settings) -> Result<Vec<&'static str>, String> {
+    /// The keys that this version passes over, or a sentence why these settings can't be served. `listens`: a service
+    /// manager has handed sockets over.
+    fn examine(&self, settings: &Settings, listens: bool) -> Result<Vec<&'static str>, String> {
         let passed_over = support::examine(settings)?;
         self.workers.of(settings)?;
-        self.workers.lack(settings).map_or(Ok(passed_over), Err)
+        self.workers.lack(settings, listens).map_or(Ok(passed_over), Err)
     }
 
     fn complain(&self, reason: &str) {
@@ -208,25 +250,11 @@ impl Host for App {
     }
 
     fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        if let Some(exit) = self.object(&settings) {
-            return exit;
-        }
-        match self.serve(settings, request, None) {
-            Ok(()) => Exit::Done,
-            Err(error) => {
-                self.complain(&error.to_string());
-                Exit::of(error.exit_code())
-            }
-        }
+        self.launch(settings, request, false)
     }
 
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
-        if !settings.daemonize {
-            return self.run(settings, request);
-        }
-        match self.object(&settings) {
-            Some(exit) => exit,
-            None => self.daemonize(settings, request),
-        }
+        let background = settings.daemonize;
+        self.launch(settings, request, background)
     }
 }

@@ -3,11 +3,9 @@
 use ph_config::Settings;
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 13] = [
+const REFUSED: [&str; 11] = [
     "command",
     "python_class",
-    "bind",
-    "unix_socket",
     "scaling",
     "user",
     "group",
@@ -58,8 +56,8 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
-        let refused = examine(&settings(&[("user", "nobody"), ("bind", "127.0.0.1:80")]));
-        assert!(refused.unwrap_err().contains("bind, user"));
+        let refused = examine(&settings(&[("user", "nobody"), ("chroot", "/srv")]));
+        assert!(refused.unwrap_err().contains("user, chroot"));
         assert_eq!(examine(&settings(&[("nice", "5")])), Ok(vec!["nice"]));
     }
 }

@@ -61,8 +61,8 @@ impl Workers {
     }
 
     /// A sentence if these settings leave the workers without what they take.
-    pub(crate) fn lack(&self, settings: &Settings) -> Option<String> {
-        let listens = !settings.bind.is_empty() || settings.unix_socket.is_some();
+    pub(crate) fn lack(&self, settings: &Settings, listens: bool) -> Option<String> {
+        let listens = listens || !settings.bind.is_empty() || settings.unix_socket.is_some();
         (self.takes == Some(Takes::Connections) && !listens)
             .then(|| "this program takes connections; set bind or unix_socket to where".to_owned())
     }

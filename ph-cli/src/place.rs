@@ -57,10 +57,15 @@ pub(crate) fn check_directories(layers: &Layers, settings: &Settings) -> Result<
     let files = [
         ("pidfile", settings.pidfile.as_deref()),
         ("log_file", settings.log_file.as_deref()),
+        ("unix_socket", settings.unix_socket.as_deref()),
         ("control_socket", Some(settings.control_socket.as_path())),
     ];
     let mut problems = Vec::new();
     for (key, file) in files {
+        // It lies beside the pidfile unless it is placed: one fault, one sentence.
+        if key == "control_socket" && !problems.is_empty() && !layers.is_set(key) {
+            continue;
+        }
         let folder = file.and_then(Path::parent);
         if let Some(folder) = folder.filter(|folder| !folder.is_dir())
             && let Some(entry) = layers.get(key)
@@ -69,10 +74,6 @@ pub(crate) fn check_directories(layers: &Layers, settings: &Settings) -> Result<
             let what = format!("{key} = {text}: expected a file in a directory that exists");
             problems.push(format!("{}: {what}; {folder} does not", entry.origin));
         }
-    }
-    // The control socket lies beside the pidfile unless it is placed: one fault, one sentence.
-    if problems.len() > 1 && !layers.is_set("control_socket") {
-        problems.pop();
     }
     if problems.is_empty() {
         return Ok(());

@@ -316,9 +316,9 @@ fn a_late_request_among_others_is_drained_before_it_is_killed() {
     let successor = spawned(&actions)[0];
     let actions = arbiter.step(now, Event::Ready { worker: successor });
     assert!(actions.contains(&Action::Stop { worker, speed: Speed::Graceful }), "{actions:?}");
-    let (mut now, mut actions) = (now, Vec::new());
+    let mut actions = Vec::new();
     while !actions.contains(&Action::Kill { worker }) {
-        now = arbiter.next_deadline().expect("a drain has a limit");
+        let now = arbiter.next_deadline().expect("a drain has a limit");
         assert!(now <= began + limit + Duration::from_secs(3), "beyond graceful_timeout");
         actions = arbiter.step(now, Event::Tick);
         if actions.contains(&Action::Scan) {

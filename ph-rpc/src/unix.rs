@@ -25,7 +25,8 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     with_short(path, |short| UnixListener::bind(short))
 }
 
-fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+/// Does something with a path that fits into an address and means the same file as `path`.
+pub fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     if path.as_os_str().as_bytes().len() <= LONGEST {
         return act(path);
     }

@@ -22,11 +22,12 @@ impl Sandbox {
     /// Waits until the master has noticed that its last client has gone; returns its descriptors.
     #[track_caller]
     pub fn unwatched(&self, master: Process) -> BTreeMap<i32, String> {
+        let listeners = self.listeners().len();
         until_some("nobody is connected", || {
             let files = master.open_files();
             let sockets = files.values().filter(|file| file.starts_with("socket:")).count();
-            // The listener.
-            (sockets == 1).then_some(files)
+            // And one more: that of the control socket.
+            (sockets == listeners + 1).then_some(files)
         })
     }
 

@@ -7,6 +7,7 @@ pub mod background;
 pub mod control;
 pub mod entry;
 pub mod inspect;
+pub mod listeners;
 pub mod preload;
 pub mod process;
 pub mod sandbox;

@@ -90,7 +90,8 @@ pub enum Slots {
 /// Why a configuration was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The exit code that the caller gets: 78 for an invalid file, 4 for a change that needs a restart.
+    /// The exit code that the caller gets: 78 for an invalid file, 4 for a change that needs a restart, 5 for
+    /// listeners that can't be had.
     pub code: i64,
     /// One sentence for a person.
     pub reason: String,

@@ -31,6 +31,11 @@ impl Arbiter {
         self.begin_reload(now, asked.into_iter().collect(), out);
     }
 
+    /// Whether a [`ConfigRead`](super::Event::ConfigRead) is awaited. A stop no longer waits for one.
+    pub fn is_reading(&self) -> bool {
+        matches!(self.reload, Some(Reload { stage: Stage::Reading, .. }))
+    }
+
     fn begin_reload(&mut self, now: Instant, asked: Vec<Ticket>, out: &mut Vec<Action>) {
         self.reload = Some(Reload { asked, began: now, stage: Stage::Reading });
         out.push(Action::ReadConfig);

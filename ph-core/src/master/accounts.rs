@@ -78,6 +78,7 @@ impl Master<'_> {
     }
 
     fn left_in_queue(&self) -> u64 {
-        0
+        let listeners = self.current().listeners.iter();
+        listeners.filter_map(|listener| listener.waiting()).map(u64::from).sum()
     }
 }

@@ -15,15 +15,18 @@ use super::accounts::Accounts;
 use super::binding::{self, BindingError};
 use super::certificate::Certificates;
 use super::children::Children;
-use super::control::{Control, ControlError};
+use super::control::Control;
+use super::generation::Generation;
 use super::poll::{Poll, Token};
 use super::{Launch, Master};
 use crate::arbiter::{Arbiter, Outcome, Policy};
+use crate::listen::{ListenError, Listener, Plan, SocketFileError};
 use crate::log::{self, Shape};
 use crate::slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::guard::Guard;
 use crate::sys::lock::{self, Lock, LockError, PidFile};
+use crate::sys::resolver::{Answers, Resolver};
 use crate::sys::title::Title;
 use crate::sys::{cpu, fds};
 
@@ -105,6 +108,10 @@ fn boot_and_run(
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     title.set(format_args!("ph: master [{name}]"));
+    let answers = match Plan::names(&settings) {
+        names if names.is_empty() => Answers::new(),
+        names => Resolver::start(names, &mut title, &name).map_err(|error| system(&error))?.wait(),
+    };
     let slots = slots::create().map_err(|error| system(&error))?;
     let guard = if std::process::id() == 1 {
         nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
@@ -115,6 +122,11 @@ fn boot_and_run(
     // After the guard: the process that stood between it and us has told its end by then, and wakes nobody later.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let control = Control::bind(&settings.control_socket)?;
+    let inherited =
+        launch.inherited.into_iter().map(|handed| Listener::inherit(handed).map(Arc::new));
+    let inherited = inherited.collect::<Result<Vec<_>, _>>()?;
+    let generation = Generation::open(Plan::new(&settings, &answers)?, settings, &inherited)?;
+    let settings = &generation.settings;
     let pidfile = settings.pidfile.as_deref().map(PidFile::write).transpose();
     let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
 
@@ -130,7 +142,7 @@ fn boot_and_run(
     }
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
-    let policy = Policy::from_settings(&settings, cpu::available);
+    let policy = Policy::from_settings(settings, cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = settings.config_file.as_deref().map(tracing::field::debug),
@@ -155,7 +167,8 @@ fn boot_and_run(
         guard,
         title,
         name,
-        generations: [(1, Arc::new(settings))].into(),
+        generations: [(1, generation)].into(),
+        reading: None,
         candidate: None,
         reread: launch.reread,
         worker: launch.worker,
@@ -217,11 +230,18 @@ impl From<BindingError> for StartError {
     }
 }
 
-impl From<ControlError> for StartError {
-    fn from(error: ControlError) -> Self {
+impl From<SocketFileError> for StartError {
+    fn from(error: SocketFileError) -> Self {
+        ListenError::from(error).into()
+    }
+}
+
+impl From<ListenError> for StartError {
+    fn from(error: ListenError) -> Self {
         match error {
-            ControlError::Live(_) => Self::Running(error.to_string()),
-            _ => Self::Config(error.to_string()),
+            ListenError::Tcp { .. } => Self::System(error.to_string()),
+            ListenError::Live(reason) => Self::Running(reason),
+            ListenError::Config(reason) => Self::Config(reason),
         }
     }
 }

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -19,6 +18,7 @@ use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
 
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};
+use crate::listen::{SocketFile, SocketFileError};
 
 /// Connections held at once; beyond it, the one that has been silent longest goes.
 const MOST_CLIENTS: usize = 512;
@@ -28,33 +28,13 @@ const MOST_UNREAD: usize = 4 << 20;
 /// Descriptors held in reserve.
 const SPARES: usize = 2;
 
-/// The socket can't be had.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ControlError {
-    /// Somebody answers on it.
-    #[error("another process listens on the control socket {}", .0.display())]
-    Live(PathBuf),
-    /// There is something else at its path.
-    #[error("the control socket's path {} is taken by something that is not a socket; it was left alone", .0.display())]
-    NotASocket(PathBuf),
-    /// The system refuses.
-    #[error("cannot listen on the control socket {}: {source}", path.display())]
-    Bind {
-        /// The path.
-        path: PathBuf,
-        /// The errno.
-        source: io::Error,
-    },
-}
+/// Connections that wait while the loop is busy: as many as may be held.
+const BACKLOG: u32 = MOST_CLIENTS as u32;
 
-/// The listener and its clients. Removes the socket's file when dropped, if it is still its own.
+/// The listener and its clients.
 pub(super) struct Control {
     listener: UnixListener,
-    path: PathBuf,
-    /// Device and inode: what is removed at the end is what was made here.
-    identity: Option<(u64, u64)>,
-    /// The process that made it: a fork's copy of this removes nothing.
-    maker: u32,
+    _file: SocketFile,
     clients: BTreeMap<u64, Client>,
     waiting: BTreeMap<Ticket, (u64, u32)>,
     connected: u64,
@@ -76,32 +56,11 @@ struct Client {
 
 impl Control {
     /// Listens at `path`, mode 0600. A socket that nobody listens on is replaced; anything else is left alone.
-    pub(super) fn bind(path: &Path) -> Result<Self, ControlError> {
-        if let Ok(found) = std::fs::symlink_metadata(path) {
-            if !found.file_type().is_socket() {
-                return Err(ControlError::NotASocket(path.to_owned()));
-            }
-            match ph_rpc::unix::connect(path) {
-                Ok(_) => return Err(ControlError::Live(path.to_owned())),
-                // The one answer that means that nobody will ever answer.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(source) => return Err(ControlError::Bind { path: path.to_owned(), source }),
-            }
-        }
-        let refused = |source| ControlError::Bind { path: path.to_owned(), source };
-        let _ = std::fs::remove_file(path);
-        // The mask is the process's; the master has one thread, so nothing else creates a file meanwhile.
-        let mask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
-        let bound = ph_rpc::unix::bind(path);
-        nix::sys::stat::umask(mask);
-        let listener = bound.map_err(refused)?;
-        listener.set_nonblocking(true).map_err(refused)?;
-        let made = std::fs::symlink_metadata(path).ok();
+    pub(super) fn bind(path: &Path) -> Result<Self, SocketFileError> {
+        let (socket, file) = SocketFile::listen("the control socket", path, 0o600, BACKLOG)?;
         let mut control = Self {
-            listener,
-            path: path.to_owned(),
-            identity: made.map(|made| (made.dev(), made.ino())),
-            maker: std::process::id(),
+            listener: UnixListener::from(socket),
+            _file: file,
             clients: BTreeMap::new(),
             waiting: BTreeMap::new(),
             connected: 0,
@@ -329,16 +288,6 @@ pub(super) struct Incoming {
 impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        let found = std::fs::symlink_metadata(&self.path).ok();
-        let same = found.map(|found| (found.dev(), found.ino())) == self.identity;
-        if same && self.maker == std::process::id() {
-            let _ = std::fs::remove_file(&self.path);
-        }
     }
 }
 

@@ -11,17 +11,18 @@ mod cells;
 mod certificate;
 mod children;
 mod control;
+mod generation;
 mod hearing;
 mod narrate;
 mod perform;
 mod poll;
+mod reading;
 mod requests;
 mod signals;
 mod spawn;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::Settings;
@@ -29,6 +30,7 @@ use ph_config::Settings;
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
+use crate::sys::activation::Inherited;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
 use crate::sys::title::Title;
@@ -37,8 +39,10 @@ pub use boot::StartError;
 use certificate::Certificates;
 use children::Children;
 use control::Control;
+use generation::Generation;
 use hearing::Hearing;
 use poll::{Poll, Token};
+use reading::Reading;
 pub use spawn::Seat;
 
 /// What an application lends its master.
@@ -53,6 +57,8 @@ pub struct Launch<'a> {
     pub hooks: &'a dyn Hooks,
     /// Who waits for the first readiness, when this is a daemon.
     pub launcher: Option<Launcher>,
+    /// Sockets that were handed to this process.
+    pub inherited: Vec<Inherited>,
 }
 
 /// Code of the application that runs in the master, at the moments that the ancestor named.
@@ -103,10 +109,12 @@ struct Master<'a> {
     guard: Option<Guard>,
     title: Title,
     name: String,
-    /// The settings of each generation that may still be spawned.
-    generations: BTreeMap<u32, Arc<Settings>>,
-    /// The settings whose verdict is awaited from the arbiter.
-    candidate: Option<Arc<Settings>>,
+    /// Each generation that may still be spawned.
+    generations: BTreeMap<u32, Generation>,
+    /// A configuration that is not a generation yet: its names are being resolved.
+    reading: Option<Reading>,
+    /// One whose verdict is awaited from the arbiter.
+    candidate: Option<Generation>,
     reread: &'a dyn Fn() -> Result<Settings, String>,
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
@@ -150,6 +158,7 @@ impl Master<'_> {
             Token::Guard => self.lose_guard(),
             Token::Control => self.control.accept(&self.poll),
             Token::Client(id) => self.serve(id, hung_up),
+            Token::Resolver => self.resolved(),
         }
     }
 

@@ -1,16 +1,12 @@
 //! The arbiter's actions, one arm each, and the news that workers bring.
 
-use std::sync::Arc;
-
-use ph_config::value::choice::Accept;
 use ph_signal::Signal;
 
 use super::children::Child;
 use super::{Master, narrate};
-use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Policy, Refusal, Speed, WorkerKey};
+use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::report::Report;
-use crate::sys::accept_lock::AcceptLock;
-use crate::sys::{cpu, orphans, pidfd};
+use crate::sys::{orphans, pidfd};
 
 impl Master<'_> {
     #[inline(never)]
@@ -28,14 +24,7 @@ impl Master<'_> {
             Action::StartGuard => self.start_guard(),
             Action::Sweep => self.sweep(),
             Action::ReadConfig => self.read_config(),
-            Action::KeepGenerations(keep) => {
-                if let Some(candidate) = self.candidate.take() {
-                    self.generations.insert(self.arbiter.generation(), candidate);
-                }
-                self.generations.retain(|generation, _| keep.contains(generation));
-                let settings = &self.generations[&self.arbiter.generation()];
-                crate::log::set_level(super::boot::level_of(settings));
-            }
+            Action::KeepGenerations(keep) => self.keep_generations(&keep),
             Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
             Action::Started => {
                 if let Some(launcher) = self.launcher.take() {
@@ -104,7 +93,9 @@ impl Master<'_> {
 
     /// Children that the master did not make.
     fn strangers(&self) -> Vec<orphans::Child> {
-        let children = orphans::children(|pid| self.children.serial_of(pid).is_none());
+        let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
+        let strange = |pid| self.children.serial_of(pid).is_none() && Some(pid) != resolver;
+        let children = orphans::children(strange);
         children.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot look for orphans");
             Vec::new()
@@ -112,45 +103,8 @@ impl Master<'_> {
     }
 
     #[inline(never)]
-    fn read_config(&mut self) {
-        let answer = match (self.reread)() {
-            Ok(settings) => self.consider(settings),
-            Err(reason) => Err(Refusal { code: 78, reason }),
-        };
-        if answer.is_ok() {
-            self.hooks.on_reload();
-        }
-        self.queue.push_back(Event::ConfigRead(answer));
-    }
-
-    /// A change that only a restart can make is refused as a whole.
-    #[inline(never)]
-    fn consider(&mut self, settings: ph_config::Settings) -> Result<Policy, Refusal> {
-        let current = &self.generations[&self.arbiter.generation()];
-        let refused: Vec<String> = settings
-            .changes_from(current)
-            .into_iter()
-            .filter(|change| change.effect == ph_config::Effect::Restart)
-            .map(|change| change.key.to_string())
-            .collect();
-        if !refused.is_empty() {
-            let reason = format!("{} can only change by a restart", refused.join(", "));
-            return Err(Refusal { code: 4, reason });
-        }
-        super::binding::check(&settings.cpu_affinity)
-            .map_err(|error| Refusal { code: 78, reason: error.to_string() })?;
-        if settings.accept == Accept::Lock && self.accept_lock.is_none() {
-            let lock = AcceptLock::create();
-            let lock = lock.map_err(|error| Refusal { code: 5, reason: error.to_string() })?;
-            self.accept_lock = Some(lock);
-        }
-        let policy = Policy::from_settings(&settings, cpu::available);
-        self.candidate = Some(Arc::new(settings));
-        Ok(policy)
-    }
-
-    #[inline(never)]
     fn exit(&mut self, outcome: Outcome) {
+        self.reading = None;
         // Nobody's children outlive us, not even those that set themselves aside, nor theirs.
         let mut left: Vec<_> = self.strangers().into_iter().map(|stranger| stranger.pid).collect();
         while let Some(pid) = left.pop() {

@@ -21,6 +21,8 @@ pub(super) enum Token {
     Reports,
     /// The worker of this serial number ended.
     Death(u64),
+    /// Names are resolved.
+    Resolver,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -35,6 +37,7 @@ impl Token {
             Self::Client(id) => (3, id),
             Self::Reports => (4, 0),
             Self::Death(serial) => (5, serial),
+            Self::Resolver => (6, 0),
         };
         kind << KIND | number
     }
@@ -48,6 +51,7 @@ impl Token {
             3 => Some(Self::Client(number)),
             4 => Some(Self::Reports),
             5 => Some(Self::Death(number)),
+            6 => Some(Self::Resolver),
             _ => None,
         }
     }

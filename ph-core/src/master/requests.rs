@@ -110,7 +110,7 @@ impl Master<'_> {
     }
 
     fn config_get(&self, key: &str) -> Result<Value, RpcError> {
-        let settings = &self.generations[&self.arbiter.generation()];
+        let settings = &self.current().settings;
         settings
             .text(key)
             .map(Value::from)

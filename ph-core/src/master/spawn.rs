@@ -1,5 +1,6 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
+use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -85,7 +86,7 @@ impl Master<'_> {
         let slot = &self.slots.items()[cell];
         slot.clear();
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
-        let cpus = binding::of(&self.generations[&generation].cpu_affinity, key.slot)?;
+        let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
         let born = ticks();
         let pid = match fork::fork()? {
             Forked::Child => self.become_worker(key, generation, slot, master, cpus.as_ref()),
@@ -155,7 +156,11 @@ impl Master<'_> {
         }
         fork::lead_group(Pid::from_raw(0));
         let say = self.hearing.kept();
-        fds::close_all_but(&mut [say, log::descriptor().unwrap_or(say)]);
+        let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
+        // Taken and not copied: neither memory nor a count of theirs is written to.
+        let listeners = std::mem::take(&mut start.listeners);
+        let kept = listeners.iter().map(|listener| listener.as_fd());
+        fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
         }
@@ -169,7 +174,7 @@ impl Master<'_> {
             let _ = reporter.say(&Report::Failed(reason));
             fork::leave(UNBOUND);
         }
-        let settings = Arc::clone(&self.generations[&generation]);
+        let settings = Arc::clone(&self.generations[&generation].settings);
         let lock = self.accept_lock.filter(|_| settings.accept == Accept::Lock);
         let seat = Seat {
             slot: key.slot,
@@ -178,7 +183,7 @@ impl Master<'_> {
             reporter,
             cell,
             board: slots::board(&self.slots),
-            listeners: Vec::new(),
+            listeners,
             lock,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.

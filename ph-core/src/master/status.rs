@@ -3,7 +3,7 @@
 use ph_rpc::Value;
 
 use super::children::Child;
-use super::{Master, binding};
+use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
 use crate::slots;
 use crate::sys::cpu;
@@ -13,7 +13,8 @@ impl Master<'_> {
     /// and `cmdline` would wait for a lock of the worker's).
     pub(super) fn status(&self) -> Value {
         let snapshot = self.arbiter.snapshot(std::time::Instant::now());
-        let settings = &self.generations[&snapshot.generation];
+        let Generation { settings, listeners, .. } = self.current();
+        let listeners = listeners.iter().map(|one| Value::from(one.address().to_string()));
         let now = slots::now();
         let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
         let page = page.unwrap_or(4096) as u64;
@@ -40,7 +41,7 @@ impl Master<'_> {
             ("uptime_s", snapshot.uptime.as_secs_f64().into()),
             ("config_file", config_file.map_or(Value::Nil, Value::from)),
             ("wanted", snapshot.wanted.into()),
-            ("listeners", Value::Array(Vec::new())),
+            ("listeners", Value::Array(listeners.collect())),
             ("workers", Value::Array(workers)),
             ("totals", totals(snapshot.totals, requests)),
             ("last_change", snapshot.last_change.as_ref().map_or(Value::Nil, last_change)),

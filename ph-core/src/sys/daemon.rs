@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -34,8 +34,9 @@ pub struct Launcher(File);
 /// How a start ended: the exit code for the shell, and a sentence unless it is 0.
 pub type Word = (u8, String);
 
-/// Splits the process in two. The daemon keeps none of the launcher's descriptors; 0 to 2 are `/dev/null`.
-pub fn daemonize() -> Result<Side, SysError> {
+/// Splits the process in two. Of the launcher's descriptors the daemon keeps those in `keep`, sockets that were
+/// handed to it; 0 to 2 are `/dev/null`.
+pub fn daemonize(keep: &[BorrowedFd<'_>]) -> Result<Side, SysError> {
     let pipe = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from);
     let (answer, report) = pipe.map_err(SysError::call("make a pipe"))?;
     match fork::fork()? {
@@ -56,9 +57,9 @@ pub fn daemonize() -> Result<Side, SysError> {
         }
     }
     let _ = ph_signal::mask::set_mask(ph_signal::SignalSet::EMPTY);
-    // Nothing of ours has a descriptor yet but the pipe: this runs before logs, locks and sockets are opened.
+    // Nothing else of ours has a descriptor yet: this runs before logs, locks and sockets are opened.
     std::mem::forget(answer);
-    fds::close_all_but(&mut [report.as_fd()]);
+    fds::close_all_but(&keep.iter().copied().chain([report.as_fd()]));
     fds::silence().map_err(SysError::call("open /dev/null"))?;
     Ok(Side::Daemon(Launcher(File::from(report))))
 }

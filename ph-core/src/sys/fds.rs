@@ -10,17 +10,18 @@ use super::cvt;
 /// Only for a process that was just forked and never returns to the code that owned them: the owners of the closed
 /// descriptors are still in its memory, and must not be dropped or used.
 ///
-/// Takes no memory: a page that a child writes to first has to be copied.
-pub fn close_all_but(keep: &mut [BorrowedFd<'_>]) {
-    keep.sort_unstable_by_key(AsRawFd::as_raw_fd);
+/// Takes no memory: a page that a child writes to first has to be copied. That is why the few are not sorted, but
+/// looked through once for each gap.
+pub fn close_all_but<'a>(keep: &(impl Iterator<Item = BorrowedFd<'a>> + Clone)) {
     let mut first: u32 = 3;
-    for fd in keep.iter().map(|fd| fd.as_raw_fd() as u32).filter(|fd| *fd >= 3) {
-        if fd > first {
-            close_range(first, fd - 1);
+    while first < u32::MAX {
+        let kept = keep.clone().map(|fd| fd.as_raw_fd() as u32).filter(|fd| *fd >= first);
+        let next = kept.min().unwrap_or(u32::MAX);
+        if next > first {
+            close_range(first, next - 1);
         }
-        first = first.max(fd + 1);
+        first = next.saturating_add(1);
     }
-    close_range(first, u32::MAX);
 }
 
 fn close_range(first: u32, last: u32) {

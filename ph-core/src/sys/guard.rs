@@ -150,7 +150,7 @@ fn watch_over(listen: OwnedFd, board: &SharedTable<AtomicI32>, title: &mut Title
     // A session of its own keeps it off the terminal; a directory of its own would keep a mount busy.
     let _ = nix::unistd::setsid();
     let _ = nix::unistd::chdir("/");
-    fds::close_all_but(&mut [listen.as_fd()]);
+    fds::close_all_but(&[listen.as_fd()].into_iter());
     let _ = fds::silence();
     title.set(format_args!("ph: guard [{name}]"));
     let mut lifeline = std::fs::File::from(listen);

@@ -5,6 +5,7 @@
 //! process with a second thread).
 
 pub mod accept_lock;
+pub mod activation;
 pub mod cpu;
 pub mod daemon;
 pub mod fds;
@@ -14,7 +15,9 @@ pub mod lock;
 pub mod memory;
 pub mod orphans;
 pub mod pidfd;
+pub mod resolver;
 pub mod shared;
+pub mod tcp;
 pub mod title;
 
 use std::io;
