@@ -155,6 +155,9 @@ impl Read for &Stream {
             let mut most = buffer.len();
             if visit.is_idle() && self.context.is_stopping() {
                 most = most.min(visit.last_call(|| arrived(&self.socket)) as usize);
+                if most == 0 {
+                    return Ok(0);
+                }
             }
             match self.read_now(&mut buffer[..most]) {
                 Ok(count) => {
