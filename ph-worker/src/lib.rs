@@ -2,17 +2,27 @@
 //!
 //! # Theory of operation
 //!
-//! The master forks; the child sheds what it inherited and calls [`run_job`] (or one of its siblings, as more kinds of
-//! worker come) with its [`Seat`] and the application's constructor. From there on one function, top to bottom, is a
-//! worker's life: construct, `setup`, `init_process`, say *ready*, then requests until it is asked to stop or
-//! has done its share, then `stop`.
+//! The master forks; the child sheds what it inherited and calls one of the `run_…` functions with its [`Seat`] and the
+//! application's constructor. From there on one function, top to bottom, is a worker's life: construct, `setup`,
+//! `init_process`, say *ready*, then requests until it is asked to stop or has done its share, then `stop`.
 //!
-//! A worker is asked to stop by `TERM` or `QUIT`. Until it is ready those end it at once, by their default; from
-//! then on they are noted, and seen between two requests and inside [`Context::sleep`]. `INT` ends it at once,
-//! always.
+//! *Who works.* A `sync` worker is one thread that accepts and works in turn. A `thread` and an `async` worker have a
+//! *front*, the first thread, which accepts and takes signals, and a *crew* behind it: a pool of threads, or one thread
+//! with a tokio runtime. Between them is a *desk* that counts what is in hand; when the crew is full, the front stops
+//! accepting. The listeners are in an epoll set of the front's own in every case.
+//!
+//! *What counts.* A *hold* is a connection or job in hand, counted in the worker's claim in shared memory, which
+//! the master can close to an idle worker and to no other. A *visit* is where a connection stands: waiting for its first
+//! byte, a request, or idle between two. A request is entered in the *ledger*, which shows the master how many are
+//! under way and how old the oldest is. None of this is a system call.
+//!
+//! *How it ends.* A worker is asked to stop by `TERM` or `QUIT`. Until it is ready those end it at once, by their default; from
+//! then on they are noted. It leaves the listeners; visits that are idle end, the others go on. If the master itself stops, there is
+//! no successor: then what waits in the queues is accepted first. `INT` ends a worker at once, always.
 //!
 //! A panic ends the worker, and nothing else: it is caught, logged with its place, and told to the master when
-//! the worker was still booting. Abort, stack overflow and faults end the process; the master sees how.
+//! the worker was still booting; what others of the crew have in hand is finished. Abort, stack overflow and faults end the
+//! process; the master sees how.
 
 #![forbid(unsafe_code)]
 
