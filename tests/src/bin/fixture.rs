@@ -16,6 +16,9 @@
 //! | `ignore` | ignore these signals from `setup` on, names by commas |
 //! | `uid` | become this user in `setup` |
 
+#[path = "fixture/coroutines.rs"]
+mod coroutines;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -231,5 +234,9 @@ impl Hooks for Moments {
 }
 
 fn main() -> ExitCode {
-    App::new("ph-fixture").job(Fixture::new).hooks(Moments).main()
+    App::new("ph-fixture")
+        .job(Fixture::new)
+        .async_job(coroutines::Coroutines::new)
+        .hooks(Moments)
+        .main()
 }
