@@ -1,8 +1,8 @@
 //! A service manager in miniature: opens sockets and becomes a program that inherits them (sd_listen_fds(3)).
 //!
 //! `ph-activate PID SOCKET… -- PROGRAM ARGUMENT…`, where `PID` is `own` or what `LISTEN_PID` is to say, and a socket is
-//! `tcp=ADDRESS`, `unix=PATH`, `udp=ADDRESS`, `file=PATH`, or, in
-//! the end, `none` for a descriptor that is announced and not there.
+//! `tcp=ADDRESS`, `unix=PATH`, `udp=ADDRESS`, `file=PATH`, or, in the end, `none` for a descriptor that is announced and
+//! not there.
 
 use std::error::Error;
 use std::fs::File;
