@@ -16,6 +16,14 @@ impl Sandbox {
         let rows = status["listeners"].as_array().unwrap().iter();
         rows.map(|row| row.as_str().unwrap().to_owned()).collect()
     }
+
+    /// The master's sockets when nobody is connected: its listeners and that of the control socket.
+    #[track_caller]
+    pub fn unwatched_sockets(&self) -> Vec<String> {
+        let master = self.master();
+        self.unwatched(master);
+        master.sockets()
+    }
 }
 
 impl Process {

@@ -1,4 +1,5 @@
-//! Scenarios 1 to 9: boot and locks. Scenario 9 is in `bad_input.rs`; 7 waits for listeners.
+//! Scenarios 1 to 9: boot and locks. Scenario 7 is in `listeners.rs`, a part of 8 in `unix_socket.rs`, and
+//! 9 in `bad_input.rs`.
 
 use std::fs;
 use std::os::unix::net::UnixListener;

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, TcpListener};
 
 use nix::sys::signal::Signal;
 use ph_tests::listeners::{own_address, reach, taken_address};
-use ph_tests::{Process, Sandbox, until, users};
+use ph_tests::{Sandbox, until, users};
 
 /// Port 0 is told as the port that the kernel chose; the order is the configuration's.
 #[test]
@@ -19,15 +19,6 @@ fn every_address_is_listened_on_and_told() {
     for listener in &listeners {
         assert!(!listener.ends_with(":0"), "{listeners:?}");
         reach(listener).unwrap();
-    }
-    // The control socket is the master's alone.
-    let master = sandbox.master();
-    sandbox.unwatched(master);
-    let own = master.sockets();
-    for (_, worker) in sandbox.settled(2) {
-        let inherited = worker.sockets();
-        assert_eq!(inherited.len(), 3, "{:?}", worker.open_files());
-        assert!(inherited.iter().all(|socket| own.contains(socket)), "{inherited:?} of {own:?}");
     }
     sandbox.ok(&["stop"]);
     for listener in &listeners {
@@ -143,18 +134,28 @@ fn s32_after_a_kill_of_the_master_the_port_is_free() {
     sandbox.nothing_runs();
 }
 
-/// A worker that comes later has the same sockets, and a dead one takes none along.
+/// Every worker, the later ones too, and no other socket: the control socket is the master's alone.
 #[test]
-fn a_replaced_worker_has_the_same_listeners() {
-    let sandbox = Sandbox::new("replaced", "bind = 127.0.0.1:0\nnumber_workers = 1\n");
+fn workers_inherit_the_listeners() {
+    let section = "bind = 127.0.0.1:0, [::1]:0\nunix_socket = a.sock\nnumber_workers = 2\n";
+    let sandbox = Sandbox::for_program("examples/echo", "inherit", section);
     sandbox.ok(&["start"]);
-    let [(_, first)] = sandbox.settled(1)[..] else { panic!("one worker") };
-    let sockets = first.sockets();
+    let own = sandbox.unwatched_sockets();
+    let look = || {
+        for (slot, worker) in sandbox.settled(2) {
+            let inherited = worker.sockets();
+            assert_eq!(inherited.len(), 3, "worker {slot}: {:?}", worker.open_files());
+            assert!(
+                inherited.iter().all(|socket| own.contains(socket)),
+                "{inherited:?} of {own:?}"
+            );
+        }
+    };
+    look();
+    let first = sandbox.settled(2)[0].1;
     first.signal(Signal::SIGKILL);
-    let is_other = |worker: &Process| *worker != first;
-    until("another worker", || sandbox.workers("ready").iter().any(|(_, worker)| is_other(worker)));
-    let [(_, second)] = sandbox.settled(1)[..] else { panic!("one worker") };
-    assert_eq!(second.sockets(), sockets);
-    reach(&sandbox.listeners()[0]).unwrap();
+    until("another worker", || sandbox.workers("ready").iter().all(|(_, worker)| *worker != first));
+    look();
+    assert_eq!(sandbox.unwatched_sockets(), own);
     sandbox.ok(&["stop"]);
 }

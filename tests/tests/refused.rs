@@ -34,10 +34,10 @@ fn a_reload_to_what_is_not_there_yet_is_refused() {
     let sandbox = Sandbox::new("reload", "number_workers = 2\n");
     sandbox.ok(&["start"]);
     let before = sandbox.settled(2);
-    sandbox.configure("number_workers = 2\nworker_class = rpc\n");
+    sandbox.configure("number_workers = 2\numask = 077\n");
     let output = sandbox.run(&["reload"]);
     assert_eq!(output.code, Some(78), "{output:?}");
-    assert!(output.err.contains("worker_class"), "{output:?}");
+    assert!(output.err.contains("umask"), "{output:?}");
     assert_eq!(sandbox.settled(2), before);
     sandbox.ok(&["stop"]);
 }
