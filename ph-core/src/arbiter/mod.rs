@@ -219,7 +219,11 @@ impl Arbiter {
                     out.push(Action::StartGuard);
                 }
             }
-            Event::GuardFailed => self.guard_retry = Some(now + GUARD_RETRY),
+            Event::GuardFailed => {
+                if self.phase != Phase::Over {
+                    self.guard_retry = Some(now + GUARD_RETRY);
+                }
+            }
             Event::ChildEnded => self.sweep_soon(now),
             Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
             Event::Ready { worker } => self.became_ready(now, worker, out),
