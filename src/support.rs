@@ -18,7 +18,7 @@ const REFUSED: [&str; 11] = [
 ];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 5] = ["rlimit_nofile", "nice", "log_rotate", "max_memory", "stop_signal"];
+const PASSED_OVER: [&str; 4] = ["rlimit_nofile", "nice", "log_rotate", "stop_signal"];
 
 /// The keys that are passed over, to warn of; or the sentence for what can't be left out.
 pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> {

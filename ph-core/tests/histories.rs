@@ -15,6 +15,10 @@ use ph_core::arbiter::{
 const STEPS: u64 = 1_200_000;
 const STEPS_PER_HISTORY: u64 = 400;
 
+/// `max_memory`, and how many looks in a row may not find more.
+const LIMIT: u64 = 1000;
+const LOOKS: u32 = 3;
+
 struct Dice(u64);
 
 impl Dice {
@@ -64,6 +68,10 @@ struct World {
     steps: u64,
     reading: bool,
     scanning: bool,
+    /// Whom to look at, before anything else happens.
+    weighing: Vec<WorkerKey>,
+    /// Looks in a row that found a worker above the limit, and its generation.
+    above: BTreeMap<WorkerKey, (u32, u32)>,
     exit: Option<Outcome>,
     can_fork: bool,
 }
@@ -80,6 +88,7 @@ fn policy(dice: &mut Dice) -> Policy {
         shared: dice.one_in(2),
         graceful_timeout: maybe(dice, 3000),
         max_lifetime: maybe(dice, 20_000),
+        max_memory: dice.one_in(2).then_some(LIMIT),
         max_surge,
         max_unavailable: if max_surge == 0 {
             1 + dice.below(3) as u32
@@ -115,6 +124,8 @@ impl World {
             steps: 0,
             reading: false,
             scanning: false,
+            weighing: Vec::new(),
+            above: BTreeMap::new(),
             exit: None,
             can_fork: true,
         }
@@ -151,6 +162,9 @@ impl World {
             let reason = "no more processes".to_owned();
             self.step(Event::SpawnFailed { worker, reason });
         }
+        if !self.weighing.is_empty() {
+            self.answer_weights();
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -162,8 +176,9 @@ impl World {
             );
         };
         match action {
-            Action::Spawn { worker, .. } => {
+            Action::Spawn { worker, generation } => {
                 self.spawns += 1;
+                self.above.insert(worker, (generation, 0));
                 if self.can_fork {
                     assert_eq!(self.live.insert(worker, Life::Booting), None, "a key used twice");
                 } else {
@@ -186,6 +201,7 @@ impl World {
             Action::Reap { worker } => {
                 known(&self.live, &worker);
                 self.live.remove(&worker);
+                self.above.remove(&worker);
                 self.reaped.insert(worker);
             }
             Action::Answer { ticket, .. } => {
@@ -193,6 +209,11 @@ impl World {
             }
             Action::ReadConfig => self.reading = true,
             Action::Scan => self.scanning = true,
+            Action::Weigh(workers) => {
+                let ready = |worker| self.live.get(worker) == Some(&Life::Ready);
+                assert!(workers.iter().all(ready), "not only ready ones: {workers:?}");
+                self.weighing = workers;
+            }
             Action::Exit(outcome) => {
                 assert!(self.live.is_empty(), "exit with live workers: {:?}", self.live);
                 self.exit = Some(outcome);
@@ -210,9 +231,22 @@ impl World {
         let active = active.count() as u32;
         let most = self.arbiter.wanted() + self.highest_surge;
         assert!(active <= most, "{active} booting or ready, at most {most} allowed");
+        assert!(self.relieved() <= 1, "more than one at a time for memory: {:?}", self.live);
         if let Some(deadline) = self.arbiter.next_deadline() {
             assert!(deadline > self.now, "a deadline that is already past makes the loop spin");
         }
+    }
+
+    /// Slots whose worker passed the memory limit and has a successor that boots.
+    fn relieved(&self) -> usize {
+        let of_now = |key: &WorkerKey| self.above[key].0 == self.arbiter.generation();
+        let current = self.live.iter().filter(|(key, _)| of_now(key));
+        let heavy = current
+            .clone()
+            .filter(|(key, life)| **life == Life::Ready && self.above[key].1 >= LOOKS);
+        let boots =
+            |slot| current.clone().any(|(key, life)| key.slot == slot && *life == Life::Booting);
+        heavy.filter(|(key, _)| boots(key.slot)).count()
     }
 
     fn any(&mut self, life: Life) -> Option<WorkerKey> {
@@ -316,6 +350,18 @@ impl World {
             Ok(policy)
         };
         self.step(Event::ConfigRead(answer));
+    }
+
+    /// Leaks go on: who was above the limit mostly is again.
+    fn answer_weights(&mut self) {
+        let mut weights = Vec::new();
+        for worker in std::mem::take(&mut self.weighing) {
+            let looks = &mut self.above.get_mut(&worker).expect("it lives").1;
+            let heavy = if *looks > 0 { !self.dice.one_in(4) } else { self.dice.one_in(3) };
+            *looks = if heavy { *looks + 1 } else { 0 };
+            weights.push((worker, if heavy { LIMIT + 1 } else { LIMIT }));
+        }
+        self.step(Event::Weighed(weights));
     }
 
     fn let_one_killed_end(&mut self) {

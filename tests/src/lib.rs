@@ -8,6 +8,7 @@ pub mod control;
 pub mod entry;
 pub mod inspect;
 pub mod listeners;
+pub mod lives;
 pub mod preload;
 pub mod process;
 pub mod sandbox;

@@ -1,45 +1,10 @@
 //! Scenarios 27 (jobs), 28 and 30: workers that have done their share, or are asked to make room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ph_tests::entry::Entry;
+use ph_tests::lives::{at, jobs, left_after_their_successors};
 use ph_tests::{Sandbox, until};
-
-/// Each worker's lines, by pid, in order.
-fn lives(entries: &[Entry]) -> BTreeMap<i32, Vec<&Entry>> {
-    let mut lives = BTreeMap::<i32, Vec<&Entry>>::new();
-    for entry in entries {
-        lives.entry(entry.pid).or_default().push(entry);
-    }
-    lives
-}
-
-fn at(life: &[&Entry], what: &str) -> Option<u64> {
-    life.iter().find(|entry| entry.what == what).map(|entry| entry.at)
-}
-
-fn jobs(life: &[&Entry]) -> usize {
-    life.iter().filter(|entry| entry.what == "job").count()
-}
-
-/// Each worker that left had a successor, ready before it left. Returns those that left.
-#[track_caller]
-fn left_after_their_successors(entries: &[Entry]) -> Vec<Vec<&Entry>> {
-    let mut gone = Vec::new();
-    for life in lives(entries).into_values() {
-        let (Some(ready), Some(stop)) = (at(&life, "ready"), at(&life, "stop")) else { continue };
-        let succeeded = entries.iter().any(|entry| {
-            entry.what == "ready"
-                && entry.slot == life[0].slot
-                && ready < entry.at
-                && entry.at < stop
-        });
-        assert!(succeeded, "worker {} left before its successor was ready: {life:?}", life[0].slot);
-        gone.push(life);
-    }
-    gone
-}
 
 #[test]
 fn s27_max_requests_is_exact_and_the_successor_comes_first() {

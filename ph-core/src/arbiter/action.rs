@@ -33,6 +33,8 @@ pub enum Action {
     },
     /// Look into the shared slots and report every running request as `Busy`.
     Scan,
+    /// Look how much private memory these workers take; answer with `Weighed`.
+    Weigh(Vec<WorkerKey>),
     /// Start another guard in the place of the one that died; answer with `GuardFailed` if that can't be.
     StartGuard,
     /// Reap orphans that have ended, and end those whose worker is gone.
@@ -145,6 +147,24 @@ pub enum Note {
         slot: u32,
         /// Why, in one or two words.
         why: &'static str,
+    },
+    /// A worker was found above `max_memory`.
+    Heavy {
+        /// Slot.
+        slot: u32,
+        /// What it takes.
+        bytes: u64,
+        /// What it may take.
+        limit: u64,
+        /// Whether that was once too often: it is to be replaced.
+        last: bool,
+    },
+    /// It is below again.
+    Lighter {
+        /// Slot.
+        slot: u32,
+        /// What it takes.
+        bytes: u64,
     },
     /// A worker is about to be killed.
     Killing {

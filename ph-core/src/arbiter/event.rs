@@ -135,6 +135,8 @@ pub enum Event {
         /// When its oldest running request began.
         since: Instant,
     },
+    /// The answer to [`Weigh`](super::Action::Weigh): private resident memory in bytes, of those that are still there.
+    Weighed(Vec<(WorkerKey, u64)>),
     /// A worker's process ended; it is not reaped yet.
     Exited {
         /// Which.

@@ -48,6 +48,7 @@ impl Arbiter {
                 out.push(Action::Scan);
             }
         }
+        self.weigh_when_due(now, out);
         if self.guard_retry.take_if(|at| *at <= now).is_some() {
             out.push(Action::StartGuard);
         }

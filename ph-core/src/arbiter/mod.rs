@@ -26,6 +26,7 @@ mod ends;
 mod event;
 mod jitter;
 mod limits;
+mod memory;
 mod policy;
 mod reload;
 mod request;
@@ -77,6 +78,10 @@ pub struct Arbiter {
     /// When to look for late requests next: every quarter of `timeout`, and exactly when one is due. `None` while no
     /// worker can be inside one.
     scan: Option<Instant>,
+    /// When to look next for workers above `max_memory`. `None` while there is nobody to look at.
+    weigh: Option<Instant>,
+    /// The slot whose worker is being replaced for its memory: one at a time.
+    relieved: Option<u32>,
     /// When to look for what ended workers left behind: once for a burst of deaths.
     sweep: Option<Instant>,
     /// When to try to start a guard again.
@@ -134,6 +139,8 @@ impl Arbiter {
             waiters: Vec::new(),
             trouble: None,
             scan: None,
+            weigh: None,
+            relieved: None,
             sweep: None,
             guard_retry: None,
             forgiven: None,
@@ -158,7 +165,7 @@ impl Arbiter {
             self.decide(now, event, &mut out);
         } else {
             self.apply(now, event, &mut out);
-            let timers = [self.sweep, self.scan, self.guard_retry];
+            let timers = [self.sweep, self.scan, self.weigh, self.guard_retry];
             let timers = timers.into_iter().flatten().filter(|at| *at > now);
             self.deadline = self.deadline.into_iter().chain(timers).min();
         }
@@ -186,7 +193,7 @@ impl Arbiter {
         });
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats
-            .chain([trouble, self.scan, self.sweep, self.guard_retry])
+            .chain([trouble, self.scan, self.weigh, self.sweep, self.guard_retry])
             .flatten()
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
@@ -212,7 +219,11 @@ impl Arbiter {
                     out.push(Action::StartGuard);
                 }
             }
-            Event::GuardFailed => self.guard_retry = Some(now + GUARD_RETRY),
+            Event::GuardFailed => {
+                if self.phase != Phase::Over {
+                    self.guard_retry = Some(now + GUARD_RETRY);
+                }
+            }
             Event::ChildEnded => self.sweep_soon(now),
             Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
             Event::Ready { worker } => self.became_ready(now, worker, out),
@@ -223,6 +234,7 @@ impl Arbiter {
             }
             Event::Recycle { worker } => self.outdate(worker, "max_requests"),
             Event::Busy { worker, since } => self.busy(now, worker, since, out),
+            Event::Weighed(weights) => self.weighed(now, weights, out),
             Event::Exited { worker, status } => self.exited(now, worker, status, out),
             Event::Scale { asked, by } => self.scale(now, asked, by, out),
             Event::Reload { asked } => self.reload_asked(now, asked, out),
@@ -244,7 +256,7 @@ impl Arbiter {
             self.policy.max_lifetime.map(|most| most.mul_f64(1.0 - self.jitter.next() / 10.0));
         let Some(worker) = self.worker(key).filter(|worker| worker.is_booting()) else { return };
         let recycle_at = lifetime.map(|lifetime| now + lifetime);
-        worker.state = State::Ready { since: now, recycle_at, outdated: None };
+        worker.state = State::Ready { since: now, recycle_at, outdated: None, above: 0 };
         let (generation, took) = (worker.generation, now - worker.spawned);
         let first = self.phase == Phase::Starting;
         out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took, first }));
@@ -252,6 +264,7 @@ impl Arbiter {
         if self.scan.is_none() {
             self.scan = self.next_scan(now);
         }
+        self.weigh_later(now);
         self.canary_ready(generation);
     }
 

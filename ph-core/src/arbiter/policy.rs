@@ -23,6 +23,8 @@ pub struct Policy {
     pub graceful_timeout: Option<Duration>,
     /// Age at which a worker is replaced; each gets up to a tenth less, so that they don't leave together.
     pub max_lifetime: Option<Duration>,
+    /// Private resident memory, in bytes, above which a worker is replaced.
+    pub max_memory: Option<u64>,
     /// Workers above the wanted number while replacing.
     pub max_surge: u32,
     /// Workers below the wanted number while replacing.
@@ -45,6 +47,7 @@ impl Policy {
             shared: !matches!(settings.worker_class, WorkerClass::Sync | WorkerClass::Exec),
             graceful_timeout: settings.graceful_timeout,
             max_lifetime: settings.max_lifetime,
+            max_memory: settings.max_memory,
             max_surge: settings.max_surge,
             max_unavailable: settings.max_unavailable,
             restart_backoff: settings.restart_backoff,

@@ -77,6 +77,7 @@ impl Arbiter {
         out.push(Action::KeepGenerations(vec![before.generation, self.generation]));
         out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation: self.generation }));
         reload.stage = Stage::Canary { before, wanted };
+        self.weigh_later(now);
         if self.phase == Phase::Resting {
             self.phase = Phase::Running;
         }
@@ -118,6 +119,7 @@ impl Arbiter {
         let failing = self.generation;
         self.policy = before.policy;
         self.generation = before.generation;
+        self.weigh_later(now);
         if let Some(wanted) = before.wanted {
             self.open_seats(wanted);
         }

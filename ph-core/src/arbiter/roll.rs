@@ -58,7 +58,8 @@ impl Arbiter {
                     }
                     out.push(Action::Exit(outcome.clone()));
                     self.phase = Phase::Over;
-                    (self.sweep, self.scan, self.guard_retry) = (None, None, None);
+                    (self.sweep, self.scan, self.weigh, self.guard_retry) =
+                        (None, None, None, None);
                 }
             }
             Phase::Resting => {
@@ -73,6 +74,7 @@ impl Arbiter {
                 let mut census = self.census();
                 self.ready = census.ready;
                 if census.restless.is_empty() {
+                    self.end_relief(now);
                     // With the wish goes the trouble of fulfilling it.
                     self.trouble = None;
                     return;
@@ -167,6 +169,7 @@ impl Arbiter {
 
     /// Moves stale seats on: a successor beside the old worker, or the old one out of the way first.
     fn replace(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
+        self.end_relief(now);
         let generation = self.generation;
         let mut stale = self.pick(&census.restless, |seat| {
             seat.open && seat.may_spawn(now) && seat.has_ready() && !seat.has_fresh(generation)
@@ -181,6 +184,12 @@ impl Arbiter {
         for slot in stale {
             if self.canary_is_out(census) {
                 return;
+            }
+            let heavy = self.seats.get(&slot).is_some_and(|seat| {
+                seat.workers.iter().any(|it| it.is_heavy() && it.generation == generation)
+            });
+            if heavy && self.relieved.is_some() {
+                continue;
             }
             let room = census.active < self.wanted.saturating_add(self.policy.max_surge);
             if self.policy.max_surge > 0 && room {
@@ -200,6 +209,9 @@ impl Arbiter {
                 }
             } else {
                 return;
+            }
+            if heavy {
+                self.relieved = Some(slot);
             }
         }
     }

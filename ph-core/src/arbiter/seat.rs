@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::event::WorkerKey;
 use super::policy::Policy;
-use super::worker::Worker;
+use super::worker::{State, Worker};
 
 /// So long a worker has to be ready for the crashes before it to be forgotten.
 pub(super) const STEADY: Duration = Duration::from_secs(1);
@@ -49,6 +49,17 @@ impl Seat {
 
     pub(super) fn has_fresh(&self, generation: u32) -> bool {
         self.workers.iter().any(|worker| worker.is_fresh(generation))
+    }
+
+    /// One ready worker, and nobody else boots, or still drains with a limit to it.
+    pub(super) fn has_changed_hands(&self) -> bool {
+        let stays = |worker: &&Worker| match worker.state {
+            State::Booting { .. } | State::Ready { .. } => true,
+            State::Draining { deadline, .. } => deadline.is_some(),
+            State::Killed { .. } => false,
+        };
+        let mut workers = self.workers.iter().filter(stays);
+        workers.next().is_some_and(Worker::is_ready) && workers.next().is_none()
     }
 
     /// One worker, a fresh one, if it is wanted; nobody active, if it is not.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::action::Cause;
 use super::event::{Speed, WorkerKey};
+use super::memory::LOOKS;
 use super::policy::Policy;
 
 /// A worker from its spawn until it is reaped.
@@ -21,8 +22,9 @@ pub(super) struct Worker {
 pub(super) enum State {
     /// Its constructor, `setup` or `init_process` runs.
     Booting { deadline: Option<Instant> },
-    /// It works. `outdated` when it is to be replaced although its generation is current.
-    Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str> },
+    /// It works. `outdated` when it is to be replaced although its generation is current; `above` counts the looks
+    /// in a row that found it above `max_memory`.
+    Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str>, above: u8 },
     /// It was asked to leave. `late` is the age of a request past `timeout` that it is still at.
     Draining { deadline: Option<Instant>, speed: Speed, late: Option<Duration> },
     /// Its group got KILL; only the kernel's notice is missing.
@@ -69,6 +71,11 @@ impl Worker {
     /// Ready, but a successor is wanted.
     pub(super) fn is_stale(&self, generation: u32) -> bool {
         self.is_ready() && !self.is_fresh(generation)
+    }
+
+    /// Ready, and to be replaced for the memory that it takes.
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self.state, State::Ready { above: LOOKS.., .. })
     }
 
     /// When its state asks for a decision, if ever.

@@ -16,6 +16,13 @@ pub(super) fn note(note: &Note) {
             info!(slot, generation, took = ?took, "worker ready");
         }
         Note::Retiring { slot, why } => info!(slot, why, "worker asked to leave"),
+        Note::Heavy { slot, bytes, limit, last: true } => {
+            info!(slot, bytes, max_memory = limit, "worker takes too much memory: replacing it");
+        }
+        Note::Heavy { slot, bytes, limit, last: false } => {
+            debug!(slot, bytes, max_memory = limit, "worker above max_memory");
+        }
+        Note::Lighter { slot, bytes } => debug!(slot, bytes, "worker below max_memory again"),
         Note::BackingOff { slot, delay, row } => {
             warn!(slot, row, delay = ?delay, "worker waits before its next start");
         }

@@ -6,7 +6,7 @@ use super::children::Child;
 use super::{Master, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::report::Report;
-use crate::sys::{orphans, pidfd};
+use crate::sys::{memory, orphans, pidfd};
 
 impl Master<'_> {
     #[inline(never)]
@@ -21,6 +21,7 @@ impl Master<'_> {
             }
             Action::Reap { worker } => self.reap(worker),
             Action::Scan => self.scan(),
+            Action::Weigh(workers) => self.weigh(&workers),
             Action::StartGuard => self.start_guard(),
             Action::Sweep => self.sweep(),
             Action::ReadConfig => self.read_config(),
@@ -69,6 +70,16 @@ impl Master<'_> {
                 self.queue.push_back(Event::Busy { worker: child.key, since });
             }
         }
+    }
+
+    #[inline(never)]
+    fn weigh(&mut self, workers: &[WorkerKey]) {
+        let weight = |worker: &WorkerKey| {
+            let child = self.children.get(worker.serial)?;
+            Some((*worker, memory::of(child.process.pid())?.private))
+        };
+        let weights = workers.iter().filter_map(weight).collect();
+        self.queue.push_back(Event::Weighed(weights));
     }
 
     /// Reaps adopted orphans that have ended, and ends those that were left behind: started during the life of a

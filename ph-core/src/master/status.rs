@@ -1,12 +1,13 @@
 //! `status`, as the control socket tells it.
 
+use nix::unistd::Pid;
 use ph_rpc::Value;
 
 use super::children::Child;
 use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
 use crate::slots;
-use crate::sys::cpu;
+use crate::sys::{cpu, memory};
 
 impl Master<'_> {
     /// Everything that an operator asks for. Reads `/proc/PID/statm` of each worker, which waits for nobody (`smaps`
@@ -16,8 +17,6 @@ impl Master<'_> {
         let Generation { settings, listeners, .. } = self.current();
         let listeners = listeners.iter().map(|one| Value::from(one.address().to_string()));
         let now = slots::now();
-        let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-        let page = page.unwrap_or(4096) as u64;
         let guard = self.guard.as_ref().and_then(crate::sys::guard::Guard::pid);
         let config_file =
             settings.config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -26,9 +25,9 @@ impl Master<'_> {
             let child = row.key.and_then(|key| self.children.get(key.serial));
             let slot = child.map(|child| &self.slots.items()[child.cell]);
             requests = requests.saturating_add(slot.map_or(0, slots::Slot::requests));
-            let pid = child.map(|child| child.process.pid().as_raw());
+            let pid = child.map(|child| child.process.pid());
             let cpus = child.filter(|child| child.bound).map_or(Vec::new(), cpus);
-            worker(row, pid, slot, now, page, cpus)
+            worker(row, pid, slot, now, cpus)
         });
         let workers: Vec<Value> = workers.collect();
         map([
@@ -56,25 +55,21 @@ impl Master<'_> {
 
 fn worker(
     row: &WorkerRow,
-    pid: Option<i32>,
+    pid: Option<Pid>,
     slot: Option<&slots::Slot>,
     now: u64,
-    page: u64,
     cpus: Vec<Value>,
 ) -> Value {
     map([
         ("id", row.slot.into()),
-        ("pid", pid.map_or(Value::Nil, Value::from)),
+        ("pid", pid.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ("state", row.state.into()),
         ("generation", row.generation.into()),
         ("age_s", row.age.as_secs_f64().into()),
         ("requests", slot.map_or(0, slots::Slot::requests).into()),
         ("active", slot.map_or(0, slots::Slot::active).into()),
         ("busy_s", slot.map_or(0.0, |slot| slot.busy(now).as_secs_f64()).into()),
-        (
-            "rss_bytes",
-            pid.and_then(resident_pages).map_or(Value::Nil, |pages| (pages * page).into()),
-        ),
+        ("rss_bytes", pid.and_then(memory::of).map_or(Value::Nil, |usage| usage.resident.into())),
         ("cpus", Value::Array(cpus)),
     ])
 }
@@ -102,12 +97,6 @@ fn last_change(change: &LastChange) -> Value {
         ("reason", change.reason.as_deref().map_or(Value::Nil, Value::from)),
         ("took_s", change.took.as_secs_f64().into()),
     ])
-}
-
-/// The second field of `/proc/PID/statm`: resident pages.
-fn resident_pages(pid: i32) -> Option<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    statm.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {

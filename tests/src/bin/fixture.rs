@@ -5,11 +5,12 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
 //! | `job_ms` | `sleep`: how long one job takes; default an hour |
+//! | `leak_bytes` | how much a `leak` or `hoard` takes; default 1 MiB |
 //! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop`, `done` (a `sleep` or `orphans`) |
 //! | `ready_fifo` | write the same line here when ready |
 //! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
@@ -145,6 +146,17 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
             std::thread::sleep(Duration::from_millis(cx.app_or("job_ms", 3_600_000)?));
             journal(cx, "done")?;
         }
+        "leak" => {
+            memory(cx)?.leak();
+            cx.sleep(pause);
+        }
+        "hoard" => {
+            let hoard = memory(cx)?;
+            journal(cx, "held")?;
+            while concerned(cx)? && cx.sleep(pause) {}
+            drop(hoard);
+            journal(cx, "freed")?;
+        }
         "error" => return Err("the fixture was told to fail a job".into()),
         "panic" => panic!("the fixture was told to panic in a job"),
         "abort" => std::process::abort(),
@@ -182,6 +194,11 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
         other => return Err(format!("app.job = {other} is not known").into()),
     }
     Ok(())
+}
+
+/// Memory that has been written to, or the kernel would not count it.
+fn memory(cx: &Context) -> Result<Vec<u8>, Error> {
+    Ok(vec![1; cx.app_or("leak_bytes", 1 << 20)?])
 }
 
 /// Ends by a stack overflow; the argument keeps the compiler from making a loop of it.

@@ -1,5 +1,7 @@
 //! Single decisions, each a short history with one point.
 
+mod memory;
+
 use std::time::{Duration, Instant};
 
 use ph_core::arbiter::{
@@ -15,6 +17,7 @@ fn steady_policy(number_workers: u32) -> Policy {
         shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),
         max_lifetime: None,
+        max_memory: None,
         max_surge: 1,
         max_unavailable: 0,
         restart_backoff: Duration::from_millis(100),
