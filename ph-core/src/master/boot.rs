@@ -142,6 +142,7 @@ fn boot_and_run(
     }
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
+    let manager = super::Manager::find();
     let policy = Policy::from_settings(settings, cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -174,6 +175,7 @@ fn boot_and_run(
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: waiting.take(),
+        manager,
         changed_signals: ph_signal::disposition::changed(),
         descriptors,
     };

@@ -13,6 +13,7 @@ mod children;
 mod control;
 mod generation;
 mod hearing;
+mod manager;
 mod narrate;
 mod perform;
 mod poll;
@@ -41,6 +42,7 @@ use children::Children;
 use control::Control;
 use generation::Generation;
 use hearing::Hearing;
+use manager::Manager;
 use poll::{Poll, Token};
 use reading::Reading;
 pub use spawn::Seat;
@@ -119,6 +121,7 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    manager: Option<Manager>,
     /// Signals that are not at their default in this process: a worker resets them.
     changed_signals: ph_signal::SignalSet,
     /// The soft limit on descriptors as the master found it: what a worker gets.
@@ -140,9 +143,13 @@ impl Master<'_> {
             if let Some(outcome) = self.outcome.take() {
                 return outcome;
             }
-            let deadline = self.arbiter.next_deadline();
+            let beat = self.manager.as_ref().and_then(Manager::next_beat);
+            let deadline = self.arbiter.next_deadline().into_iter().chain(beat).min();
             for (token, hung_up) in self.poll.wait(deadline) {
                 self.happened(token, hung_up);
+            }
+            if let Some(manager) = &mut self.manager {
+                manager.beat(Instant::now());
             }
             if deadline.is_some_and(|at| at <= Instant::now()) {
                 self.feed(Event::Tick);

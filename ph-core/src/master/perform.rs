@@ -24,7 +24,12 @@ impl Master<'_> {
             Action::Weigh(workers) => self.weigh(&workers),
             Action::StartGuard => self.start_guard(),
             Action::Sweep => self.sweep(),
-            Action::ReadConfig => self.read_config(),
+            Action::ReadConfig => {
+                if let Some(manager) = &self.manager {
+                    manager.reloading();
+                }
+                self.read_config();
+            }
             Action::KeepGenerations(keep) => self.keep_generations(&keep),
             Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
             Action::Started => {
@@ -128,6 +133,9 @@ impl Master<'_> {
 
     #[inline(never)]
     fn tell(&mut self, note: &Note) {
+        if let Some(manager) = &self.manager {
+            manager.hear(note);
+        }
         let pid = |worker: &WorkerKey| {
             self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
         };

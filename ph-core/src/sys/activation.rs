@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::fork;
+use super::environment;
 
 /// Descriptors that are handed over begin here.
 const FIRST: RawFd = 3;
@@ -46,13 +46,7 @@ pub fn take() -> Result<Vec<Inherited>, ActivationError> {
     let Some(number) = std::env::var_os("LISTEN_FDS") else { return Ok(Vec::new()) };
     let pid = std::env::var("LISTEN_PID").ok().and_then(|pid| pid.parse().ok());
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    if !fork::threads().is_ok_and(|threads| threads == 1) {
-        return Err(ActivationError::Threads);
-    }
-    for variable in VARIABLES {
-        // SAFETY: this process has one thread (checked above), so nobody reads the environment meanwhile.
-        unsafe { std::env::remove_var(variable) };
-    }
+    environment::forget(&VARIABLES).map_err(|_| ActivationError::Threads)?;
     // Meant for another process, such as a shell that did not pass them on.
     if pid != Some(std::process::id()) {
         return Ok(Vec::new());

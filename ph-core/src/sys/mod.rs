@@ -8,6 +8,7 @@ pub mod accept_lock;
 pub mod activation;
 pub mod cpu;
 pub mod daemon;
+pub mod environment;
 pub mod fds;
 pub mod fork;
 pub mod guard;
