@@ -114,12 +114,15 @@ impl Arbiter {
         let (policy, generation) = (&self.policy, self.generation);
         for slot in slots {
             let Some(seat) = self.seats.get_mut(slot) else { continue };
-            let succeeded =
-                seat.workers.iter().any(|other| other.is_ready() && other.is_fresh(generation));
+            let ready = || seat.workers.iter().filter(|other| other.is_ready());
+            let fresh = ready().any(|other| other.is_fresh(generation));
+            // A reload may have made the successor stale as well: that is no reason to keep both.
+            let last = ready().map(|other| other.key.serial).max();
             for worker in &mut seat.workers {
                 if !seat.open && worker.is_active() {
                     retire(worker, policy, Speed::Graceful, "scaled down", now, out);
-                } else if succeeded && worker.is_stale(generation) {
+                } else if worker.is_stale(generation) && (fresh || last != Some(worker.key.serial))
+                {
                     retire(worker, policy, Speed::Graceful, "replaced", now, out);
                 }
             }

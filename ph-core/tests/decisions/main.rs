@@ -133,6 +133,24 @@ fn a_reload_rolls_new_before_old() {
     assert_eq!(arbiter.wanted(), 3, "the operator's number stays");
 }
 
+/// A reload makes the successor stale while it boots; its predecessor leaves all the same, and makes room for the canary.
+#[test]
+fn a_reload_in_the_middle_of_a_replacement_goes_on() {
+    let (mut arbiter, now) = running(steady_policy(2));
+    let old = WorkerKey { slot: 0, serial: 1 };
+    let successor = spawned(&arbiter.step(now, Event::Recycle { worker: old }))[0];
+    arbiter.step(now, Event::Reload { asked: Some(Ticket(1)) });
+    let actions = arbiter.step(now, Event::ConfigRead(Ok(steady_policy(2))));
+    assert_eq!(spawned(&actions), [], "there is no room yet");
+    let mut actions = arbiter.step(now, Event::Ready { worker: successor });
+    assert!(actions.contains(&Action::Stop { worker: old, speed: Speed::Graceful }));
+    for _ in 0..2 {
+        let worker = spawned(&actions)[0];
+        actions = arbiter.step(now, Event::Ready { worker });
+    }
+    assert_eq!(verdicts(&actions), [Verdict::Done]);
+}
+
 #[test]
 fn a_gap_in_the_masters_clock_kills_nobody() {
     let (mut arbiter, now) = running(steady_policy(1));
