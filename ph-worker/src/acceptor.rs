@@ -123,10 +123,10 @@ impl Acceptor {
     }
 
     /// Leaves the listeners, and says how many connections are to be taken before the worker itself leaves: with a
-    /// successor, none; when the master stops, those that wait now.
+    /// successor, none; without, when the master stops or a queue of its own goes with it, those that wait now.
     pub(crate) fn last_call(&mut self) -> io::Result<u64> {
         self.arm(false)?;
-        if !self.post.board.is_stopping() {
+        if !self.post.board.is_stopping() && !self.post.slot.is_last() {
             return Ok(0);
         }
         let queues = self.post.listeners.iter();

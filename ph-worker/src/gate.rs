@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ph_config::value::choice::Accept;
+
 use crate::post::Post;
 
 /// The pauses of a worker that holds too many: doubling, so that a lasting imbalance costs next to nothing.
@@ -28,6 +30,10 @@ impl Gate {
     ///
     /// It is a pause and not a wait, since nobody would tell this worker that the others have stopped working.
     pub(crate) fn pause(&mut self) -> Option<Duration> {
+        // Nobody else could take what waits in a queue of one's own.
+        if self.post.settings.accept == Accept::Reuseport {
+            return None;
+        }
         let board = self.post.board;
         let held = self.post.slot.claim().held();
         if !is_above(held, board.connections(), board.workers()) {

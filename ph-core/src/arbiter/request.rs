@@ -201,7 +201,8 @@ impl Arbiter {
         self.seats.iter().filter(|(_, seat)| seat.open).map(|(&slot, _)| slot).collect()
     }
 
-    fn is_open(&self, slot: u32) -> bool {
+    /// Whether a slot is wanted: it has a worker, or will have one.
+    pub fn is_open(&self, slot: u32) -> bool {
         self.seats.get(&slot).is_some_and(|seat| seat.open)
     }
 

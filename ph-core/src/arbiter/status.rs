@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::action::LastChange;
 use super::event::WorkerKey;
+use super::seat::Seat;
 use super::{Arbiter, Phase};
 
 /// What has happened to all processes so far. Each ended one counts once.
@@ -68,6 +69,16 @@ impl Arbiter {
     /// The wanted number of workers.
     pub fn wanted(&self) -> u32 {
         self.wanted
+    }
+
+    /// Whether there is a worker in a slot, or will be.
+    pub fn has_seat(&self, slot: u32) -> bool {
+        self.seats.contains_key(&slot)
+    }
+
+    /// Whether a worker in a slot is ready, and is not asked to leave.
+    pub fn is_served(&self, slot: u32) -> bool {
+        self.seats.get(&slot).is_some_and(Seat::has_ready)
     }
 
     /// The generation that workers should be of.

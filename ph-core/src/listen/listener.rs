@@ -61,6 +61,12 @@ impl Listener {
         matches!(self.origin, Origin::Inherited)
     }
 
+    /// Ends the listening, whoever holds the socket besides: a worker that drains would leave clients waiting.
+    pub(crate) fn close(&self) {
+        // Failing that, it ends with its last holder.
+        let _ = rustix::net::shutdown(self, rustix::net::Shutdown::Both);
+    }
+
     /// Whether it is what somebody who asks for `address` wants.
     pub(super) fn answers(&self, address: &Address) -> bool {
         self.asked == *address || self.address == *address

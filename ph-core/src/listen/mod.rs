@@ -6,6 +6,7 @@
 //! any more is closed by that.
 
 mod address;
+mod bundle;
 mod diagnosis;
 mod error;
 mod inherited;
@@ -15,6 +16,7 @@ mod socket_file;
 mod tcp;
 
 pub use address::Address;
+pub(crate) use bundle::{Bundle, Fate};
 pub use error::ListenError;
 pub use listener::Listener;
 pub use plan::Plan;

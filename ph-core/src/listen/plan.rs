@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use ph_config::Settings;
 use ph_config::value::bind::{Bind, Host};
+use ph_config::value::choice::Accept;
 
-use super::{Address, ListenError, Listener, SocketFile, tcp};
+use super::{Address, Bundle, ListenError, Listener, SocketFile, tcp};
 use crate::sys::resolver::Answers;
 
 /// Where to listen, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     wanted: Vec<Wanted>,
+    /// Whether each slot is to have TCP listeners of its own.
+    own: bool,
     reuse_port: bool,
     backlog: u32,
     unix_mode: u32,
@@ -58,26 +61,59 @@ impl Plan {
         }
         Ok(Self {
             wanted,
+            own: settings.accept == Accept::Reuseport,
             reuse_port: settings.reuse_port,
             backlog: settings.backlog,
             unix_mode: settings.unix_socket_mode,
         })
     }
 
-    /// A listener for each wanted address, in their order: one that is `at_hand`, or else a new one. Then those that were
-    /// handed over and that nobody asked for. After an error nothing has changed.
+    /// A listener for each wanted address, in their order: one that is `at_hand`, or else a new one; but for those of
+    /// which each slot has its own. Then those that were handed over and that nobody asked for. After an error nothing
+    /// has changed.
     pub fn open(&self, at_hand: &[Arc<Listener>]) -> Result<Vec<Arc<Listener>>, ListenError> {
         let mut free: Vec<&Arc<Listener>> = at_hand.iter().collect();
         let mut listeners = Vec::with_capacity(self.wanted.len());
         for wanted in &self.wanted {
             let found = free.iter().position(|listener| listener.answers(&wanted.address));
-            listeners.push(match found {
-                Some(place) => Arc::clone(free.remove(place)),
-                None => Arc::new(self.open_one(wanted)?),
+            listeners.push(match (found, &wanted.address) {
+                (Some(place), _) => Arc::clone(free.remove(place)),
+                (None, Address::Tcp(_)) if self.own => continue,
+                (None, _) => Arc::new(self.open_one(wanted)?),
             });
         }
         listeners.extend(free.into_iter().filter(|one| one.is_inherited()).cloned());
         Ok(listeners)
+    }
+
+    /// A bundle for each wanted address of which each slot has its own, unless there is one or the address is among
+    /// the `listeners` for all.
+    pub(crate) fn open_bundles(
+        &self,
+        listeners: &[Arc<Listener>],
+        there: &[Bundle],
+    ) -> Result<Vec<Bundle>, ListenError> {
+        let mut free: Vec<&Bundle> = there.iter().collect();
+        let mut bundles = Vec::new();
+        for Wanted { key, address } in self.wanted.iter().filter(|_| self.own) {
+            let Address::Tcp(asked) = address else { continue };
+            if let Some(place) = free.iter().position(|bundle| bundle.answers(address)) {
+                free.remove(place);
+            } else if !listeners.iter().any(|listener| listener.answers(address)) {
+                bundles.push(Bundle::open(key, *asked, self.reuse_port, self.backlog)?);
+            }
+        }
+        Ok(bundles)
+    }
+
+    /// Whether a bundle's address is one of those.
+    pub(crate) fn wants(&self, bundle: &Bundle) -> bool {
+        self.own && self.wanted.iter().any(|wanted| bundle.answers(&wanted.address))
+    }
+
+    /// How many connections wait at most.
+    pub(crate) fn backlog(&self) -> u32 {
+        self.backlog
     }
 
     /// Brings listeners that were at hand in line with this plan. What can't be is told by the log: they listen.

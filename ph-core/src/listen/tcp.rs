@@ -21,6 +21,11 @@ pub(super) fn open(
     Ok((socket, address))
 }
 
+/// Fails if somebody else has the address, whether or not they would share it.
+pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
+    bound(address, false).map(drop)
+}
+
 fn bound(address: SocketAddr, reuse_port: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

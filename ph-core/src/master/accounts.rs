@@ -78,7 +78,6 @@ impl Master<'_> {
     }
 
     fn left_in_queue(&self) -> u64 {
-        let listeners = self.current().listeners.iter();
-        listeners.filter_map(|listener| listener.waiting()).map(u64::from).sum()
+        self.listeners().filter_map(|listener| listener.waiting()).map(u64::from).sum()
     }
 }

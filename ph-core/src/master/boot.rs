@@ -125,7 +125,8 @@ fn boot_and_run(
     let inherited =
         launch.inherited.into_iter().map(|handed| Listener::inherit(handed).map(Arc::new));
     let inherited = inherited.collect::<Result<Vec<_>, _>>()?;
-    let generation = Generation::open(Plan::new(&settings, &answers)?, settings, &inherited)?;
+    let plan = Plan::new(&settings, &answers)?;
+    let (generation, bundles) = Generation::open(plan, settings, &inherited, &[])?;
     let settings = &generation.settings;
     let pidfile = settings.pidfile.as_deref().map(PidFile::write).transpose();
     let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
@@ -169,6 +170,7 @@ fn boot_and_run(
         title,
         name,
         generations: [(1, generation)].into(),
+        bundles,
         reading: None,
         candidate: None,
         reread: launch.reread,

@@ -1,11 +1,12 @@
 //! What the workers of one generation start from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ph_config::Settings;
 
 use super::Master;
-use crate::listen::{ListenError, Listener, Plan};
+use crate::listen::{Bundle, ListenError, Listener, Plan};
 
 /// Settings, and the listeners that go with them.
 pub(super) struct Generation {
@@ -15,14 +16,21 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Opens what there is not `at_hand`; after an error nothing has changed.
+    /// Opens what there is not `at_hand`: listeners for all, and bundles of listeners for each. After an error nothing has
+    /// changed.
     pub(super) fn open(
         plan: Plan,
         settings: Settings,
         at_hand: &[Arc<Listener>],
-    ) -> Result<Self, ListenError> {
+        bundles: &[Bundle],
+    ) -> Result<(Self, Vec<Bundle>), ListenError> {
         let listeners = plan.open(at_hand)?;
-        Ok(Self { settings: Arc::new(settings), plan, listeners })
+        let fresh = plan.open_bundles(&listeners, bundles)?;
+        Ok((Self { settings: Arc::new(settings), plan, listeners }, fresh))
+    }
+
+    fn has(&self, listener: &Arc<Listener>) -> bool {
+        self.listeners.iter().any(|own| Arc::ptr_eq(own, listener))
     }
 }
 
@@ -32,14 +40,30 @@ impl Master<'_> {
         &self.generations[&self.arbiter.generation()]
     }
 
-    /// Gives up all but these, and with them the listeners that nobody else has.
+    /// Gives up all but these, and with them the listeners that are no other's.
     pub(super) fn keep_generations(&mut self, keep: &[u32]) {
         if let Some(candidate) = self.candidate.take() {
             self.generations.insert(self.arbiter.generation(), candidate);
         }
-        self.generations.retain(|generation, _| keep.contains(generation));
-        let current = self.current();
-        current.plan.adjust(&current.listeners);
-        crate::log::set_level(super::boot::level_of(&current.settings));
+        let (kept, given_up): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.generations)
+                .into_iter()
+                .partition(|(generation, _)| keep.contains(generation));
+        self.generations = kept;
+        for listener in given_up.values().flat_map(|one| &one.listeners) {
+            if !self.generations.values().any(|one| one.has(listener)) {
+                listener.close();
+            }
+        }
+        self.keep_bundles();
+        let Generation { settings, plan, listeners } = self.current();
+        plan.adjust(listeners);
+        crate::log::set_level(super::boot::level_of(settings));
+    }
+
+    /// Everything that is listened on, each once.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        let bundles = self.bundles.iter().flat_map(Bundle::listeners);
+        bundles.chain(&self.current().listeners)
     }
 }

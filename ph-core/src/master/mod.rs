@@ -7,6 +7,7 @@
 mod accounts;
 mod binding;
 mod boot;
+mod bundles;
 mod cells;
 mod certificate;
 mod children;
@@ -29,6 +30,7 @@ use std::time::Instant;
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
+use crate::listen::Bundle;
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::activation::Inherited;
@@ -113,6 +115,8 @@ struct Master<'a> {
     name: String,
     /// Each generation that may still be spawned.
     generations: BTreeMap<u32, Generation>,
+    /// Addresses of which each slot has its own listeners.
+    bundles: Vec<Bundle>,
     /// A configuration that is not a generation yet: its names are being resolved.
     reading: Option<Reading>,
     /// One whose verdict is awaited from the arbiter.
@@ -177,7 +181,9 @@ impl Master<'_> {
 
     fn work_off(&mut self) {
         while let Some(event) = self.queue.pop_front() {
-            for action in self.arbiter.step(Instant::now(), event) {
+            let actions = self.arbiter.step(Instant::now(), event);
+            self.settle_bundles();
+            for action in actions {
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
                 if !matches!(action, Action::Spawn { .. }) {
                     self.register_newborn();

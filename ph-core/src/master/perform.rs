@@ -46,6 +46,9 @@ impl Master<'_> {
     #[inline(never)]
     fn ask_to_stop(&self, worker: WorkerKey, speed: Speed) {
         let Some(child) = self.children.get(worker.serial) else { return };
+        if !self.bundles.is_empty() && !self.arbiter.is_open(worker.slot) {
+            self.slots.items()[child.cell].make_last();
+        }
         let signal = if speed == Speed::Graceful { Signal::TERM } else { Signal::INT };
         // A stopped process takes its signal when it is continued. Failure means that it has ended.
         let _ = child.process.signal(signal);

@@ -103,13 +103,15 @@ impl Master<'_> {
             let reason = "reuse_port can only change by a restart, for an address that stays";
             return Err(Refusal { code: REFUSED, reason: reason.to_owned() });
         }
-        let candidate = Generation::open(plan, settings, &current.listeners)
-            .map_err(|error| failed(error.to_string()))?;
+        let (candidate, bundles) =
+            Generation::open(plan, settings, &current.listeners, &self.bundles)
+                .map_err(|error| failed(error.to_string()))?;
         if candidate.settings.accept == Accept::Lock && self.accept_lock.is_none() {
             self.accept_lock =
                 Some(AcceptLock::create().map_err(|error| failed(error.to_string()))?);
         }
         let policy = Policy::from_settings(&candidate.settings, cpu::available);
+        self.bundles.extend(bundles);
         self.candidate = Some(candidate);
         Ok(policy)
     }

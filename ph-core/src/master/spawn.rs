@@ -12,7 +12,7 @@ use super::children::Child;
 use super::poll::Token;
 use super::{Master, binding};
 use crate::arbiter::{Event, WorkerKey};
-use crate::listen::Listener;
+use crate::listen::{ListenError, Listener};
 use crate::log;
 use crate::report::{Report, Reporter};
 use crate::slots::{self, Board, Slot};
@@ -49,6 +49,15 @@ const PANICKED: u8 = 101;
 /// The exit code of a worker that could not be bound to its CPUs: that of any failed boot (`EX_SOFTWARE`).
 const UNBOUND: u8 = 70;
 
+/// There is no process for a worker.
+#[derive(Debug, thiserror::Error)]
+enum SpawnError {
+    #[error(transparent)]
+    System(#[from] SysError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
     key: WorkerKey,
@@ -80,16 +89,17 @@ impl Master<'_> {
         key: WorkerKey,
         generation: u32,
         cell: usize,
-    ) -> Result<(), SysError> {
+    ) -> Result<(), SpawnError> {
         // Between two forks of a batch as few pages as possible are written to, on both sides: each has to be copied.
         let master = nix::unistd::getpid();
         let slot = &self.slots.items()[cell];
         slot.clear();
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
         let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
+        let own = self.own_listeners(key.slot, generation)?;
         let born = ticks();
         let pid = match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, slot, master, cpus.as_ref()),
+            Forked::Child => self.become_worker(key, generation, slot, master, cpus.as_ref(), own),
             Forked::Parent(pid) => pid,
         };
         fork::lead_group(pid);
@@ -150,6 +160,7 @@ impl Master<'_> {
         cell: &'static Slot,
         master: Pid,
         cpus: Option<&CpuSet>,
+        own: Option<Vec<Arc<Listener>>>,
     ) -> ! {
         if !fork::die_with(master) {
             fork::leave(1);
@@ -158,7 +169,7 @@ impl Master<'_> {
         let say = self.hearing.kept();
         let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
         // Taken and not copied: neither memory nor a count of theirs is written to.
-        let listeners = std::mem::take(&mut start.listeners);
+        let listeners = own.unwrap_or_else(|| std::mem::take(&mut start.listeners));
         let kept = listeners.iter().map(|listener| listener.as_fd());
         fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
         if let Some(soft) = self.descriptors {

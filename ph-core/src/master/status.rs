@@ -6,6 +6,7 @@ use ph_rpc::Value;
 use super::children::Child;
 use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
+use crate::listen::Bundle;
 use crate::slots;
 use crate::sys::{cpu, memory};
 
@@ -14,8 +15,10 @@ impl Master<'_> {
     /// and `cmdline` would wait for a lock of the worker's).
     pub(super) fn status(&self) -> Value {
         let snapshot = self.arbiter.snapshot(std::time::Instant::now());
-        let Generation { settings, listeners, .. } = self.current();
-        let listeners = listeners.iter().map(|one| Value::from(one.address().to_string()));
+        let Generation { settings, plan, listeners } = self.current();
+        let listeners = listeners.iter().map(|one| one.address().clone());
+        let own = self.bundles.iter().filter(|bundle| plan.wants(bundle)).map(Bundle::address);
+        let listeners = own.chain(listeners).map(|address| Value::from(address.to_string()));
         let now = slots::now();
         let guard = self.guard.as_ref().and_then(crate::sys::guard::Guard::pid);
         let config_file =

@@ -36,6 +36,7 @@ pub struct Slot {
     busy: AtomicU64,
     accepted: AtomicU64,
     claim: Claim,
+    last: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Slot>() == SIZE);
@@ -60,6 +61,17 @@ impl Slot {
             field.store(0, Relaxed);
         }
         self.claim.clear();
+        self.last.store(0, Relaxed);
+    }
+
+    /// The master says that nobody will come after this worker: what waits in its own queues is its to serve.
+    pub fn make_last(&self) {
+        self.last.store(1, Relaxed);
+    }
+
+    /// Whether nobody will come after this worker.
+    pub fn is_last(&self) -> bool {
+        self.last.load(Relaxed) != 0
     }
 
     /// What the worker holds: its open connections, or its jobs under way.

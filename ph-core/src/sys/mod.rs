@@ -17,6 +17,7 @@ pub mod memory;
 pub mod orphans;
 pub mod pidfd;
 pub mod resolver;
+pub mod reuseport;
 pub mod shared;
 pub mod tcp;
 pub mod title;

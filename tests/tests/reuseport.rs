@@ -1,0 +1,236 @@
+//! `accept = reuseport`: a queue for each slot, that its workers inherit from each other and that nobody is left in.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use ph_tests::listeners::{own_address, taken_address};
+use ph_tests::wait::DEADLINE;
+use ph_tests::{Process, Sandbox, until};
+
+fn sandbox(test: &str, address: SocketAddr, workers: u32) -> Sandbox {
+    let section = format!(
+        "bind = {address}\nunix_socket = a.sock\naccept = reuseport\nnumber_workers = {workers}\n"
+    );
+    Sandbox::for_program("examples/echo", test, &section)
+}
+
+/// A client that has said something, and waits for the answer.
+struct Client(TcpStream);
+
+impl Client {
+    fn new(address: SocketAddr) -> std::io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.write_all(b"hello\n")?;
+        Ok(Self(stream))
+    }
+
+    fn answer(mut self) -> std::io::Result<()> {
+        let mut answer = [0; 6];
+        self.0.read_exact(&mut answer)?;
+        assert_eq!(&answer, b"hello\n");
+        Ok(())
+    }
+}
+
+/// Waits until the master has so many sockets, that of the control socket included, and no client.
+#[track_caller]
+fn holds(sandbox: &Sandbox, sockets: usize) {
+    let master = sandbox.master();
+    until("the master has its listeners and no others", || master.sockets().len() == sockets);
+}
+
+/// Clients that wait: the workers don't run meanwhile.
+fn queued(address: SocketAddr, workers: &[(u64, Process)], count: usize) -> Vec<Client> {
+    workers.iter().for_each(|(_, worker)| worker.signal(Signal::SIGSTOP));
+    (0..count).map(|_| Client::new(address).unwrap()).collect()
+}
+
+fn go_on(workers: &[(u64, Process)]) {
+    workers.iter().for_each(|(_, worker)| worker.signal(Signal::SIGCONT));
+}
+
+#[test]
+fn every_slot_has_a_listener_of_its_own() {
+    let address = own_address();
+    let sandbox = sandbox("own", address, 3);
+    sandbox.ok(&["start"]);
+    let path = sandbox.path("a.sock");
+    let told = [format!("tcp://{address}"), format!("unix:{}", path.display())];
+    assert_eq!(sandbox.listeners(), told, "one address, whoever listens there");
+    let workers = sandbox.settled(3);
+    let mut sockets: Vec<String> = Vec::new();
+    for (slot, worker) in &workers {
+        let own = worker.sockets();
+        assert_eq!(own.len(), 2, "worker {slot}: {:?}", worker.open_files());
+        sockets.extend(own);
+    }
+    sockets.sort_unstable();
+    sockets.dedup();
+    assert_eq!(sockets.len(), 4, "three of their own and one for all: {sockets:?}");
+    // All of them are served, and by more than one.
+    let clients = queued(address, &workers, 60);
+    go_on(&workers);
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    let status = sandbox.status();
+    let rows = status["workers"].as_array().unwrap().iter();
+    let busy = rows.filter(|row| row["requests"].as_u64() > Some(0)).count();
+    assert_eq!(busy, 3, "{status:#}");
+    sandbox.ok(&["stop"]);
+}
+
+/// A worker that is killed leaves its queue to the next in its slot, and so does one that is replaced.
+#[test]
+fn a_successor_inherits_the_queue() {
+    let address = own_address();
+    let sandbox = sandbox("inherits", address, 3);
+    sandbox.ok(&["start"]);
+    let workers = sandbox.settled(3);
+    let clients = queued(address, &workers, 30);
+    workers.iter().for_each(|(_, worker)| worker.signal(Signal::SIGKILL));
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    let workers = sandbox.settled(3);
+    let before: Vec<_> = workers.iter().map(|(_, worker)| worker.sockets()).collect();
+    let clients = queued(address, &workers, 30);
+    sandbox.ok(&["reload"]);
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    let after = sandbox.settled(3);
+    assert_eq!(after.iter().map(|(_, worker)| worker.sockets()).collect::<Vec<_>>(), before);
+    assert!(workers.iter().all(|old| !after.contains(old)));
+    sandbox.ok(&["stop"]);
+}
+
+/// What waits in the queue of a slot that goes is answered before its worker leaves.
+#[test]
+fn a_slot_that_goes_empties_its_queue() {
+    let address = own_address();
+    let sandbox = sandbox("down", address, 4);
+    sandbox.ok(&["start"]);
+    let workers = sandbox.settled(4);
+    let clients = queued(address, &workers, 80);
+    sandbox.ok(&["scale", "2"]);
+    go_on(&workers);
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    let workers = sandbox.settled(2);
+    holds(&sandbox, 4);
+    // Nobody is sent to who is not there any more; the same when it is not the last slot that goes.
+    let clients = queued(address, &workers, 40);
+    sandbox.ok(&["worker", "stop", "0"]);
+    go_on(&workers);
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    sandbox.settled(1);
+    sandbox.ok(&["scale", "3"]);
+    sandbox.settled(3);
+    let clients: Vec<Client> = (0..60).map(|_| Client::new(address).unwrap()).collect();
+    clients.into_iter().for_each(|client| client.answer().unwrap());
+    sandbox.ok(&["stop"]);
+}
+
+/// Under load: reloads and changes of the number, and not one connection lost.
+#[test]
+fn s16_changes_under_load_lose_no_connection() {
+    let address = own_address();
+    let sandbox = sandbox("load", address, 3);
+    sandbox.ok(&["start"]);
+    sandbox.settled(3);
+    let over = AtomicBool::new(false);
+    let hammer = || {
+        let mut served = 0;
+        while !over.load(Ordering::Relaxed) {
+            Client::new(address).and_then(Client::answer).unwrap();
+            served += 1;
+        }
+        served
+    };
+    let served: Vec<u32> = std::thread::scope(|scope| {
+        let clients = [(); 4].map(|()| scope.spawn(hammer));
+        for number in ["2", "5", "1", "4", "3"] {
+            sandbox.ok(&["reload"]);
+            sandbox.ok(&["scale", number]);
+        }
+        over.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert!(served.iter().all(|count| *count > 10), "{served:?}");
+    sandbox.settled(3);
+    sandbox.ok(&["stop"]);
+}
+
+/// A slot whose worker is not there yet is given nothing: the others answer.
+#[test]
+fn nobody_waits_for_a_worker_that_boots() {
+    let address = own_address();
+    let section = format!("bind = {address}\naccept = reuseport\nnumber_workers = 2\n");
+    // It never accepts, so what its slots are given can be counted by its rest.
+    let sandbox = Sandbox::new("boots", &format!("{section}app.boot = hang\napp.slot = 2\n"));
+    sandbox.ok(&["start"]);
+    let mut scale = sandbox.begin("scale", &["scale", "3"]);
+    until("the third boots", || !sandbox.workers("booting").is_empty());
+    // The third slot's listener is there.
+    until("it is watched by one client", || sandbox.master().sockets().len() == 5);
+    let _clients = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect::<Vec<_>>();
+    assert!(scale.is_running());
+    let queues = queues(address);
+    assert_eq!((queues.len(), queues.iter().sum::<u64>()), (3, 60), "{queues:?}");
+    assert_eq!(queues.iter().filter(|queue| **queue == 0).count(), 1, "{queues:?}");
+    sandbox.ok(&["stop", "--quick"]);
+    sandbox.end(scale);
+}
+
+/// The accept queues of an address, by `/proc/net/tcp`: of a listening socket, the second half of the fifth field.
+fn queues(address: SocketAddr) -> Vec<u64> {
+    let SocketAddr::V4(v4) = address else { panic!("{address}") };
+    let ip = u32::from_ne_bytes(v4.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", v4.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let own = rows.filter(|row| row.len() > 4 && row[1] == local && row[3] == "0A");
+    own.map(|row| u64::from_str_radix(row[4].split_once(':').unwrap().1, 16).unwrap()).collect()
+}
+
+#[test]
+fn an_address_in_use_is_refused_as_with_one_listener_for_all() {
+    let (held, address) = taken_address();
+    let other = sandbox("other", address, 1);
+    assert_eq!(other.run(&["start"]).code, Some(1));
+    drop(held);
+    other.ok(&["start"]);
+    // Both have the option set, which the kernel would take for agreement.
+    let second = sandbox("second", address, 1);
+    let output = second.run(&["start"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains(&format!("bind = {address}: address in use")), "{output:?}");
+    other.ok(&["stop"]);
+}
+
+/// Addresses come and go at a reload as those for all do.
+#[test]
+fn a_reload_changes_the_addresses() {
+    let (one, two) = (own_address(), own_address());
+    let section = |bind: &str| format!("bind = {bind}\naccept = reuseport\nnumber_workers = 2\n");
+    let first = section(&format!("{one}, 127.0.0.1:0"));
+    let sandbox = Sandbox::for_program("examples/echo", "addresses", &first);
+    sandbox.ok(&["start"]);
+    let before = sandbox.listeners();
+    holds(&sandbox, 5);
+    for _ in 0..5 {
+        sandbox.configure(&section(&format!("127.0.0.1:0, {two}")));
+        sandbox.ok(&["reload"]);
+        assert!(sandbox.listeners().contains(&before[1]), "a chosen port is kept");
+        Client::new(two).unwrap().answer().unwrap();
+        assert!(TcpStream::connect_timeout(&one, Duration::from_secs(1)).is_err());
+        sandbox.configure(&first);
+        sandbox.ok(&["reload"]);
+        Client::new(one).unwrap().answer().unwrap();
+    }
+    sandbox.settled(2);
+    holds(&sandbox, 5);
+    let (_held, taken) = taken_address();
+    sandbox.configure(&section(&format!("{one}, {taken}")));
+    assert_eq!(sandbox.run(&["reload"]).code, Some(5));
+    Client::new(one).unwrap().answer().unwrap();
+    sandbox.ok(&["stop"]);
+}
