@@ -143,7 +143,8 @@ fn boot_and_run(
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
     let manager = super::Manager::find();
-    let policy = Policy::from_settings(settings, cpu::available);
+    let listens = !generation.listeners.is_empty();
+    let policy = Policy::from_settings(settings, listens, cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = settings.config_file.as_deref().map(tracing::field::debug),
@@ -169,6 +170,7 @@ fn boot_and_run(
         title,
         name,
         generations: [(1, generation)].into(),
+        watched: Vec::new(),
         reading: None,
         candidate: None,
         reread: launch.reread,

@@ -37,6 +37,8 @@ impl Master<'_> {
         if let Some(candidate) = self.candidate.take() {
             self.generations.insert(self.arbiter.generation(), candidate);
         }
+        // The arbiter has those that stay watched again once it sleeps.
+        self.unwatch_listeners();
         self.generations.retain(|generation, _| keep.contains(generation));
         let current = self.current();
         current.plan.adjust(&current.listeners);

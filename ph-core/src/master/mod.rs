@@ -13,6 +13,7 @@ mod children;
 mod control;
 mod generation;
 mod hearing;
+mod load;
 mod manager;
 mod narrate;
 mod perform;
@@ -24,11 +25,13 @@ mod spawn;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
+use crate::listen::Listener;
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::activation::Inherited;
@@ -113,6 +116,8 @@ struct Master<'a> {
     name: String,
     /// Each generation that may still be spawned.
     generations: BTreeMap<u32, Generation>,
+    /// Listeners whose next connection is waited for, while nobody looks at the load.
+    watched: Vec<Arc<Listener>>,
     /// A configuration that is not a generation yet: its names are being resolved.
     reading: Option<Reading>,
     /// One whose verdict is awaited from the arbiter.
@@ -163,6 +168,7 @@ impl Master<'_> {
             Token::Reports => self.hear(),
             Token::Death(serial) => self.mourn(serial),
             Token::Guard => self.lose_guard(),
+            Token::Listener => self.somebody_connects(),
             Token::Control => self.control.accept(&self.poll),
             Token::Client(id) => self.serve(id, hung_up),
             Token::Resolver => self.resolved(),

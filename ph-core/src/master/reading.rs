@@ -109,7 +109,8 @@ impl Master<'_> {
             self.accept_lock =
                 Some(AcceptLock::create().map_err(|error| failed(error.to_string()))?);
         }
-        let policy = Policy::from_settings(&candidate.settings, cpu::available);
+        let listens = !candidate.listeners.is_empty();
+        let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.candidate = Some(candidate);
         Ok(policy)
     }
