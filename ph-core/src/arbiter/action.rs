@@ -35,6 +35,13 @@ pub enum Action {
     Scan,
     /// Look how much private memory these workers take; answer with `Weighed`.
     Weigh(Vec<WorkerKey>),
+    /// Look what each process has in hand, and how many connections wait; answer with `Load`.
+    Measure,
+    /// Answer with `Connected` as soon as a connection waits.
+    Watch,
+    /// Retire the first of these that has nothing in hand at this very moment, so that it takes no work any more; answer
+    /// with `Claimed` if there is one.
+    Claim(Vec<WorkerKey>),
     /// Start another guard in the place of the one that died; answer with `GuardFailed` if that can't be.
     StartGuard,
     /// Reap orphans that have ended, and end those whose worker is gone.
@@ -195,6 +202,24 @@ pub enum Note {
         from: u32,
         /// Now.
         to: u32,
+    },
+    /// The load changed the wanted number.
+    Adapted {
+        /// Before.
+        from: u32,
+        /// Now.
+        to: u32,
+        /// Ready workers with something in hand, by the sample that led to it.
+        busy: u32,
+        /// Ready workers with nothing in hand.
+        idle: u32,
+        /// Connections that waited.
+        queue: u32,
+    },
+    /// Somebody asked for what can't be, and gets no answer.
+    Refused {
+        /// One sentence for a person.
+        reason: String,
     },
     /// A change began.
     ChangeBegan {

@@ -87,6 +87,15 @@ pub enum Slots {
     These(Vec<u32>),
 }
 
+/// What a look at the load found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Connections or jobs that each process has in hand.
+    pub held: Vec<(WorkerKey, u64)>,
+    /// Connections that nobody has accepted yet.
+    pub queue: u32,
+}
+
 /// Why a configuration was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -137,6 +146,15 @@ pub enum Event {
     },
     /// The answer to [`Weigh`](super::Action::Weigh): private resident memory in bytes, of those that are still there.
     Weighed(Vec<(WorkerKey, u64)>),
+    /// The answer to [`Watch`](super::Action::Watch): somebody connects.
+    Connected,
+    /// The answer to [`Measure`](super::Action::Measure).
+    Load(Load),
+    /// The answer to [`Claim`](super::Action::Claim), when there was one to be had.
+    Claimed {
+        /// Which takes no work any more.
+        worker: WorkerKey,
+    },
     /// A worker's process ended; it is not reaped yet.
     Exited {
         /// Which.

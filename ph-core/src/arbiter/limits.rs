@@ -49,6 +49,9 @@ impl Arbiter {
             }
         }
         self.weigh_when_due(now, out);
+        if self.scaler.is_due(now, self.policy.band.as_ref()) {
+            out.push(Action::Measure);
+        }
         if self.guard_retry.take_if(|at| *at <= now).is_some() {
             out.push(Action::StartGuard);
         }
@@ -100,6 +103,7 @@ impl Arbiter {
         for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
             worker.forgive(&self.policy, now);
         }
+        self.scaler.count_anew();
         self.forgiven = Some(now);
         out.push(Action::Tell(Note::Gap(gap)));
     }

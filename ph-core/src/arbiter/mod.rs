@@ -7,15 +7,17 @@
 //!
 //! # How a decision is made
 //!
-//! An event changes one worker, seat or goal; then the same three passes follow, whatever the event was:
+//! An event changes one worker, seat or goal; then the same passes follow, whatever the event was:
 //! limits that have run out are acted upon (`expire`), the seats are brought nearer to what is wanted
-//! (`reconcile`), and those who wait for a verdict get it once their goal is reached (`settle`). There is no
-//! special path for a reload, a recycled worker or an operator's restart: each makes workers *stale*, and
+//! (`reconcile`), those who wait for a verdict get it once their goal is reached (`settle`), and the load is
+//! looked at if the number of workers follows it (`attend`). There is no special path for a reload, a recycled worker or an operator's restart: each makes workers *stale*, and
 //! `reconcile` replaces stale workers, new before old, within `max_surge` and `max_unavailable`.
 //!
-//! # Invariants (held by `tests/histories.rs`)
+//! # Invariants (held by `tests/histories`)
 //!
 //! - booting + ready workers never exceed wanted + `max_surge`;
+//! - the wanted number stays within `min_workers` and `max_workers`, and the load alone makes it less only by a worker
+//!   that was claimed while it was idle;
 //! - no action names a worker after its `Reap`;
 //! - a slot's spawns are bounded by its back-off;
 //! - after a stop every history ends, whatever the workers do.
@@ -26,11 +28,13 @@ mod ends;
 mod event;
 mod jitter;
 mod limits;
+mod load;
 mod memory;
 mod policy;
 mod reload;
 mod request;
 mod roll;
+mod scaler;
 mod seat;
 mod status;
 mod worker;
@@ -40,9 +44,10 @@ use std::time::{Duration, Instant};
 
 pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
 use change::{Reload, Waiter};
-pub use event::{Event, ExitStatus, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
+pub use event::{Event, ExitStatus, Load, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use jitter::Jitter;
-pub use policy::{MAX_WORKERS, Policy};
+pub use policy::{Band, MAX_WORKERS, Policy};
+use scaler::Scaler;
 use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
 use worker::{State, Worker};
@@ -67,6 +72,7 @@ pub struct Arbiter {
     /// The highest number given to a generation so far.
     newest: u32,
     wanted: u32,
+    scaler: Scaler,
     seats: BTreeMap<u32, Seat>,
     spawned: u64,
     reload: Option<Reload>,
@@ -127,7 +133,8 @@ impl Arbiter {
     /// An arbiter that waits for [`Event::Start`]. `seed` drives the jitter of back-offs and lifetimes.
     pub fn new(policy: Policy, now: Instant, seed: u64) -> Self {
         Self {
-            wanted: policy.number_workers,
+            wanted: policy.at_start(),
+            scaler: Scaler::Off,
             policy,
             phase: Phase::New,
             generation: 1,
@@ -177,6 +184,7 @@ impl Arbiter {
         self.expire(now, out);
         self.reconcile(now, out);
         self.settle(now, out);
+        self.attend(now, out);
         self.deadline = self.earliest();
     }
 
@@ -194,6 +202,7 @@ impl Arbiter {
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats
             .chain([trouble, self.scan, self.weigh, self.sweep, self.guard_retry])
+            .chain([self.scaler.deadline()])
             .flatten()
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
@@ -235,6 +244,9 @@ impl Arbiter {
             Event::Recycle { worker } => self.outdate(worker, "max_requests"),
             Event::Busy { worker, since } => self.busy(now, worker, since, out),
             Event::Weighed(weights) => self.weighed(now, weights, out),
+            Event::Connected => self.connected(now, out),
+            Event::Load(load) => self.measured(now, &load, out),
+            Event::Claimed { worker } => self.claimed(worker, out),
             Event::Exited { worker, status } => self.exited(now, worker, status, out),
             Event::Scale { asked, by } => self.scale(now, asked, by, out),
             Event::Reload { asked } => self.reload_asked(now, asked, out),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ph_config::Settings;
-use ph_config::value::choice::WorkerClass;
+use ph_config::value::choice::{Scaling, WorkerClass};
 
 /// Most workers that one master can have: the size of the shared-memory table.
 pub const MAX_WORKERS: u32 = ph_config::value::count::MAX_WORKERS;
@@ -13,6 +13,8 @@ pub const MAX_WORKERS: u32 = ph_config::value::count::MAX_WORKERS;
 pub struct Policy {
     /// The configured number of workers, `auto` resolved.
     pub number_workers: u32,
+    /// Within what the number follows the load; `None` when it does not.
+    pub band: Option<Band>,
     /// From spawn to ready.
     pub boot_timeout: Option<Duration>,
     /// One request.
@@ -37,11 +39,52 @@ pub struct Policy {
     pub crash_limit: Option<u32>,
 }
 
+/// Within what the number of workers follows the load, and what a worker can take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// The fewest; none under `ondemand`.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// For how long there must be idle workers before one is given up; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// Connections or jobs that one worker can have in hand.
+    pub capacity: u32,
+    /// Whether work comes through a listener, which tells of it when nobody looks.
+    pub listens: bool,
+}
+
+impl Band {
+    fn of(settings: &Settings, listens: bool, cpus: impl Fn() -> u32) -> Option<Self> {
+        let min = match settings.scaling {
+            Scaling::Static => return None,
+            Scaling::Dynamic => settings.min_workers,
+            Scaling::Ondemand => 0,
+        };
+        Some(Self {
+            min,
+            // `auto` may turn out to be less than the fewest.
+            max: settings.max_workers.or_auto(cpus).max(min),
+            idle_timeout: settings.idle_timeout,
+            capacity: match settings.worker_class {
+                WorkerClass::Sync | WorkerClass::Exec => 1,
+                WorkerClass::Thread => settings.threads,
+                WorkerClass::Async | WorkerClass::Rpc => settings.max_coroutines,
+            },
+            listens,
+        })
+    }
+}
+
 impl Policy {
-    /// The policy of these settings on a machine whose `auto` means `cpus()` workers.
-    pub fn from_settings(settings: &Settings, cpus: impl FnOnce() -> u32) -> Self {
+    /// The policy of these settings on a machine whose `auto` means `cpus()` workers; `listens` when work comes through
+    /// a listener.
+    pub fn from_settings(settings: &Settings, listens: bool, cpus: impl Fn() -> u32) -> Self {
+        let band = Band::of(settings, listens, &cpus);
+        let number = settings.number_workers.or_auto(&cpus);
         Self {
-            number_workers: settings.number_workers.or_auto(cpus),
+            number_workers: band.as_ref().map_or(number, |band| number.clamp(band.min, band.max)),
+            band,
             boot_timeout: settings.boot_timeout,
             timeout: settings.timeout,
             shared: !matches!(settings.worker_class, WorkerClass::Sync | WorkerClass::Exec),
@@ -54,6 +97,36 @@ impl Policy {
             restart_backoff_max: settings.restart_backoff_max,
             crash_limit: settings.crash_limit,
         }
+    }
+
+    /// How many workers a start begins with.
+    pub(super) fn at_start(&self) -> u32 {
+        self.within(if self.is_ondemand() { 0 } else { self.number_workers })
+    }
+
+    /// How many there are to be once this policy follows `before`, of which there were `wanted`.
+    ///
+    /// The number of an operator, or of the load, stays until the configured one changes.
+    pub(super) fn after(&self, before: &Self, wanted: u32) -> u32 {
+        let configured = self.number_workers != before.number_workers;
+        let was_the_loads = self.band.is_none() && before.band.is_some();
+        let anew = was_the_loads || configured && !self.is_ondemand();
+        self.within(if anew { self.number_workers } else { wanted })
+    }
+
+    /// The number, or the nearest that is allowed.
+    pub(super) fn within(&self, number: u32) -> u32 {
+        self.band.as_ref().map_or(number, |band| number.clamp(band.min, band.max))
+    }
+
+    /// The fewest and the most workers that may be wanted.
+    pub(super) fn bounds(&self) -> (u32, u32) {
+        self.band.as_ref().map_or((1, MAX_WORKERS), |band| (band.min, band.max))
+    }
+
+    /// Whether nobody works while there is no work.
+    pub(super) fn is_ondemand(&self) -> bool {
+        self.band.as_ref().is_some_and(|band| band.min == 0)
     }
 
     /// How long a worker has after the stop signal of this speed.

@@ -62,12 +62,7 @@ impl Arbiter {
         for seat in self.seats.values_mut() {
             seat.forget_crashes();
         }
-        // An operator's number stays until the configured one changes.
-        let wanted = if policy.number_workers == self.policy.number_workers {
-            self.wanted
-        } else {
-            policy.number_workers
-        };
+        let wanted = policy.after(&self.policy, self.wanted);
         self.newest += 1;
         let before = Before {
             policy: std::mem::replace(&mut self.policy, policy),
@@ -76,11 +71,20 @@ impl Arbiter {
         };
         out.push(Action::KeepGenerations(vec![before.generation, self.generation]));
         out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation: self.generation }));
-        reload.stage = Stage::Canary { before, wanted };
+        let canary = self.wanted.max(wanted).min(1);
+        reload.stage = match canary {
+            // Nobody to be replaced, nobody to be tried.
+            0 => Stage::Rolling { before },
+            _ => Stage::Canary { before, wanted },
+        };
+        if self.wanted < canary {
+            self.open_seats(canary);
+        }
         self.weigh_later(now);
         if self.phase == Phase::Resting {
             self.phase = Phase::Running;
         }
+        self.forget_load();
     }
 
     /// The first ready worker of the new generation lets the rest follow.
@@ -90,7 +94,8 @@ impl Arbiter {
             return;
         }
         if let Stage::Canary { before, wanted } = &reload.stage {
-            let wanted = *wanted;
+            // Meanwhile an operator may have changed it, from outside the new bounds.
+            let wanted = self.policy.within(*wanted);
             reload.stage = Stage::Rolling { before: before.clone() };
             self.open_seats(wanted);
         }
@@ -120,9 +125,7 @@ impl Arbiter {
         self.policy = before.policy;
         self.generation = before.generation;
         self.weigh_later(now);
-        if let Some(wanted) = before.wanted {
-            self.open_seats(wanted);
-        }
+        self.open_seats(self.policy.within(before.wanted.unwrap_or(self.wanted)));
         for seat in self.seats.values_mut() {
             // The crashes of the failed generation are not the former one's fault.
             seat.forget_crashes();
@@ -138,6 +141,7 @@ impl Arbiter {
     fn end_reload(&mut self, now: Instant, verdict: &Verdict, out: &mut Vec<Action>) {
         let Some(reload) = self.reload.take() else { return };
         out.push(Action::KeepGenerations(vec![self.generation]));
+        self.forget_load();
         self.record("reload", reload.began, verdict, now, out);
         for ticket in reload.asked {
             answer(Some(ticket), verdict.clone(), out);

@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::action::{Action, LastChange, Note, Outcome, Verdict};
 use super::change::{Goal, Waiter};
 use super::event::{ScaleBy, Slots, Speed, Ticket, WorkerKey};
-use super::policy::MAX_WORKERS;
 use super::seat::Seat;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
@@ -26,31 +25,53 @@ impl Arbiter {
             return;
         }
         let from = self.wanted;
-        let to = match by {
-            ScaleBy::To(number) => i64::from(number),
-            ScaleBy::Relative(by) => i64::from(from).saturating_add(by),
-            ScaleBy::Nudge(by) => {
-                i64::from(from).saturating_add(by).clamp(1, i64::from(MAX_WORKERS))
+        let to = match self.number(by) {
+            Ok(to) => to,
+            Err(reason) => {
+                if asked.is_none() {
+                    out.push(Action::Tell(Note::Refused { reason: reason.clone() }));
+                }
+                answer(asked, failed(REFUSED, reason), out);
+                return;
             }
         };
-        if !(1..=i64::from(MAX_WORKERS)).contains(&to) {
-            let reason = format!("{to} workers: the number must be 1 to {MAX_WORKERS}");
-            answer(asked, failed(REFUSED, reason), out);
-            return;
-        }
-        let to = to as u32;
         let before = if self.wake() { Vec::new() } else { self.open_slots() };
         if let Some(reload) = &mut self.reload {
             reload.keep_number(to);
         }
         if to != from {
             self.open_seats(to);
+            self.scaler.count_anew();
             out.push(Action::Tell(Note::Scaled { from, to }));
         }
         // Who asks for more waits for those; who asks for fewer has them with this very step.
         let mut slots = self.open_slots();
         slots.retain(|slot| !before.contains(slot));
         self.wait(now, asked, "scale", Goal::Replaced { old: Vec::new(), slots });
+    }
+
+    /// What a wish comes to, or why it can't be.
+    fn number(&self, by: ScaleBy) -> Result<u32, String> {
+        if self.policy.is_ondemand() {
+            return Err("the load alone decides under scaling = ondemand; set max_workers".into());
+        }
+        let (min, max) = self.policy.bounds();
+        let (from, least, most) = (i64::from(self.wanted), i64::from(min), i64::from(max));
+        let to = match by {
+            ScaleBy::To(number) => i64::from(number),
+            ScaleBy::Relative(by) => from.saturating_add(by),
+            ScaleBy::Nudge(by) => from.saturating_add(by).clamp(least, most),
+        };
+        match (to, &self.policy.band) {
+            (to, _) if (least..=most).contains(&to) => Ok(to as u32),
+            (_, None) => Err(format!("{to} workers: the number must be {min} to {max}")),
+            (_, Some(_)) if to < least => {
+                Err(format!("{to} workers are fewer than min_workers = {min}; lower that first"))
+            }
+            (_, Some(_)) => {
+                Err(format!("{to} workers are more than max_workers = {max}; raise that first"))
+            }
+        }
     }
 
     pub(super) fn restart(
@@ -100,20 +121,20 @@ impl Arbiter {
             answer(asked, failed(FAILED, self.no_such_worker(slot)), out);
             return;
         }
-        if self.wanted == 1 {
-            let reason = "at least one worker stays; stop the master instead".to_owned();
+        let (least, _) = self.policy.bounds();
+        if self.wanted <= least {
+            let reason = match least {
+                1 => "at least one worker stays; stop the master instead".to_owned(),
+                _ => format!("no fewer than min_workers = {least} stay; lower that first"),
+            };
             answer(asked, failed(REFUSED, reason), out);
             return;
         }
         let from = self.wanted;
-        self.wanted -= 1;
-        if let Some(reload) = &mut self.reload {
-            reload.keep_number(self.wanted);
-        }
-        let Some(seat) = self.seats.get_mut(&slot) else { return };
-        seat.open = false;
+        let Some(seat) = self.seats.get(&slot) else { return };
         let leaving = seat.workers.iter().map(|worker| worker.key).collect();
-        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+        self.close_seat(slot);
+        self.scaler.count_anew();
         out.push(Action::Tell(Note::Scaled { from, to: self.wanted }));
         self.wait(now, asked, "stop worker", Goal::Gone(leaving));
     }
@@ -208,7 +229,10 @@ impl Arbiter {
 
     fn no_such_worker(&self, slot: u32) -> String {
         let ids: Vec<String> = self.open_slots().iter().map(u32::to_string).collect();
-        format!("no worker {slot}; there are {}", ids.join(", "))
+        match &ids[..] {
+            [] => format!("no worker {slot}; there are none at the moment"),
+            _ => format!("no worker {slot}; there are {}", ids.join(", ")),
+        }
     }
 
     fn wait(&mut self, now: Instant, asked: Option<Ticket>, kind: &'static str, goal: Goal) {

@@ -144,7 +144,7 @@ fn boot_and_run(
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
     let manager = super::Manager::find();
-    let policy = Policy::from_settings(settings, cpu::available);
+    let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = settings.config_file.as_deref().map(tracing::field::debug),
@@ -171,6 +171,7 @@ fn boot_and_run(
         name,
         generations: [(1, generation)].into(),
         bundles,
+        watched: Vec::new(),
         reading: None,
         candidate: None,
         reread: launch.reread,

@@ -32,6 +32,11 @@ impl Generation {
     fn has(&self, listener: &Arc<Listener>) -> bool {
         self.listeners.iter().any(|own| Arc::ptr_eq(own, listener))
     }
+
+    /// Whether its workers have anything to accept from.
+    pub(super) fn listens(&self) -> bool {
+        !self.listeners.is_empty() || !self.settings.bind.is_empty()
+    }
 }
 
 impl Master<'_> {
@@ -45,6 +50,8 @@ impl Master<'_> {
         if let Some(candidate) = self.candidate.take() {
             self.generations.insert(self.arbiter.generation(), candidate);
         }
+        // The arbiter has those that stay watched again once it sleeps.
+        self.unwatch_listeners();
         let (kept, given_up): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.generations)
                 .into_iter()

@@ -78,7 +78,9 @@ impl Manager {
                     "READY=1\nMAINPID={pid}\nSTATUS=serving with {workers} workers"
                 ));
             }
-            Note::Scaled { to, .. } => self.send(&format!("STATUS=serving with {to} workers")),
+            Note::Scaled { to, .. } | Note::Adapted { to, .. } => {
+                self.send(&format!("STATUS=serving with {to} workers"));
+            }
             Note::ChangeEnded(change) if change.kind == "reload" => {
                 let told = match &change.reason {
                     None => "reloaded".to_owned(),

@@ -14,6 +14,7 @@ mod children;
 mod control;
 mod generation;
 mod hearing;
+mod load;
 mod manager;
 mod narrate;
 mod perform;
@@ -25,12 +26,13 @@ mod spawn;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
-use crate::listen::Bundle;
+use crate::listen::{Bundle, Listener};
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::activation::Inherited;
@@ -117,6 +119,8 @@ struct Master<'a> {
     generations: BTreeMap<u32, Generation>,
     /// Addresses of which each slot has its own listeners.
     bundles: Vec<Bundle>,
+    /// Listeners whose next connection is waited for, while nobody looks at the load.
+    watched: Vec<Arc<Listener>>,
     /// A configuration that is not a generation yet: its names are being resolved.
     reading: Option<Reading>,
     /// One whose verdict is awaited from the arbiter.
@@ -167,6 +171,7 @@ impl Master<'_> {
             Token::Reports => self.hear(),
             Token::Death(serial) => self.mourn(serial),
             Token::Guard => self.lose_guard(),
+            Token::Listener => self.somebody_connects(),
             Token::Control => self.control.accept(&self.poll),
             Token::Client(id) => self.serve(id, hung_up),
             Token::Resolver => self.resolved(),

@@ -30,6 +30,10 @@ pub(super) fn note(note: &Note) {
             error!(%reason, retry_in = ?delay, "cannot make a worker");
         }
         Note::Scaled { from, to } => info!(from, to, "number of workers changed"),
+        Note::Adapted { from, to, busy, idle, queue } => {
+            info!(from, to, busy, idle, queue, "number of workers follows the load");
+        }
+        Note::Refused { reason } => warn!("{reason}"),
         Note::ChangeBegan { kind, generation } => info!(generation, "{kind} began"),
         Note::ChangeEnded(change) => match &change.reason {
             None => info!(took = ?change.took, "{} done", change.kind),

@@ -22,6 +22,9 @@ impl Master<'_> {
             Action::Reap { worker } => self.reap(worker),
             Action::Scan => self.scan(),
             Action::Weigh(workers) => self.weigh(&workers),
+            Action::Measure => self.measure(),
+            Action::Watch => self.watch_listeners(),
+            Action::Claim(idle) => self.claim_one(&idle),
             Action::StartGuard => self.start_guard(),
             Action::Sweep => self.sweep(),
             Action::ReadConfig => {

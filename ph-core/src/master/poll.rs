@@ -23,6 +23,8 @@ pub(super) enum Token {
     Death(u64),
     /// Names are resolved.
     Resolver,
+    /// Somebody connects to a listener that is watched.
+    Listener,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -38,6 +40,7 @@ impl Token {
             Self::Reports => (4, 0),
             Self::Death(serial) => (5, serial),
             Self::Resolver => (6, 0),
+            Self::Listener => (7, 0),
         };
         kind << KIND | number
     }
@@ -52,6 +55,7 @@ impl Token {
             4 => Some(Self::Reports),
             5 => Some(Self::Death(number)),
             6 => Some(Self::Resolver),
+            7 => Some(Self::Listener),
             _ => None,
         }
     }
@@ -70,6 +74,12 @@ impl Poll {
 
     pub(super) fn add(&self, fd: impl AsFd, token: Token) -> nix::Result<()> {
         self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token.pack()))
+    }
+
+    /// Tells of it once, and then no more until it is added anew.
+    pub(super) fn add_once(&self, fd: impl AsFd, token: Token) -> nix::Result<()> {
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+        self.epoll.add(fd, EpollEvent::new(flags, token.pack()))
     }
 
     /// Whether to hear of room for writing, and of something to read.

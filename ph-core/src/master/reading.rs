@@ -110,7 +110,8 @@ impl Master<'_> {
             self.accept_lock =
                 Some(AcceptLock::create().map_err(|error| failed(error.to_string()))?);
         }
-        let policy = Policy::from_settings(&candidate.settings, cpu::available);
+        let listens = candidate.listens();
+        let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.bundles.extend(bundles);
         self.candidate = Some(candidate);
         Ok(policy)

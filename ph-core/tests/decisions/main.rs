@@ -12,6 +12,7 @@ use ph_core::arbiter::{
 fn steady_policy(number_workers: u32) -> Policy {
     Policy {
         number_workers,
+        band: None,
         boot_timeout: Some(Duration::from_secs(30)),
         timeout: None,
         shared: false,
