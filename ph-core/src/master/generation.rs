@@ -1,10 +1,12 @@
 //! What the workers of one generation start from.
 
+use std::io;
 use std::sync::Arc;
 
 use ph_config::Settings;
 
 use super::Master;
+use crate::channel::Channel;
 use crate::listen::{ListenError, Listener, Plan};
 
 /// Settings, and the listeners that go with them.
@@ -23,6 +25,12 @@ impl Generation {
     ) -> Result<Self, ListenError> {
         let listeners = plan.open(at_hand)?;
         Ok(Self { settings: Arc::new(settings), plan, listeners })
+    }
+
+    /// A channel for its workers' connections, if they have any.
+    pub(super) fn channel(&self) -> io::Result<Option<Arc<Channel>>> {
+        let listens = !self.listeners.is_empty();
+        Ok(listens.then(Channel::open).transpose()?.map(Arc::new))
     }
 }
 

@@ -24,11 +24,13 @@ mod spawn;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
+use crate::channel::Channel;
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::activation::Inherited;
@@ -108,6 +110,8 @@ struct Master<'a> {
     accounts: Accounts,
     /// Made when a generation first wants it.
     accept_lock: Option<AcceptLock>,
+    /// Made with the first listener.
+    channel: Option<Arc<Channel>>,
     guard: Option<Guard>,
     title: Title,
     name: String,
