@@ -9,7 +9,7 @@ pub use app::App;
 pub use ph_core::master::Hooks;
 pub use ph_worker::{
     AsyncConnectionWorker, AsyncJobWorker, AsyncStream, ConnectionWorker, Context, Error,
-    JobWorker, Request, Socket, Stream,
+    JobWorker, Next, Request, Socket, Stream,
 };
 
 /// The command line, for embedding it.

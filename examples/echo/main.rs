@@ -19,7 +19,7 @@ use std::thread;
 
 use processhandler::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use processhandler::{
-    App, AsyncConnectionWorker, AsyncStream, ConnectionWorker, Context, Error, Stream, tokio,
+    App, AsyncConnectionWorker, AsyncStream, ConnectionWorker, Context, Error, Next, Stream, tokio,
 };
 
 use command::{Command, Reply};
@@ -30,12 +30,13 @@ const BUFFER: usize = 16 << 10;
 struct Echo;
 
 impl ConnectionWorker for Echo {
-    fn handle_request(&mut self, mut stream: Stream, cx: &Context) -> Result<(), Error> {
+    fn handle_request(&mut self, mut stream: Stream, cx: &Context) -> Result<Next, Error> {
         let mut buffer = [0; BUFFER];
         loop {
             let count = stream.read(&mut buffer)?;
             if count == 0 {
-                return Ok(());
+                // If this worker leaves, another goes on.
+                return Ok(Next::HandOff(stream));
             }
             let _request = cx.request();
             let bytes = &buffer[..count];
@@ -57,12 +58,17 @@ impl ConnectionWorker for Echo {
 struct AsyncEcho;
 
 impl AsyncConnectionWorker for AsyncEcho {
-    async fn handle_request(&self, mut stream: AsyncStream, cx: Context) -> Result<(), Error> {
+    async fn handle_request(
+        &self,
+        mut stream: AsyncStream,
+        cx: Context,
+    ) -> Result<Next<AsyncStream>, Error> {
         let mut buffer = [0; BUFFER];
         loop {
             let count = stream.read(&mut buffer).await?;
             if count == 0 {
-                return Ok(());
+                // If this worker leaves, another goes on.
+                return Ok(Next::HandOff(stream));
             }
             let _request = cx.request();
             let bytes = &buffer[..count];

@@ -7,12 +7,14 @@
 //! the next to the others.
 
 use std::io;
+use std::iter;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use ph_core::channel::Moved;
 use ph_core::listen::Address;
 
 use crate::context::Context;
@@ -26,13 +28,18 @@ use crate::stream::Socket;
 pub(crate) struct Accepted {
     fd: OwnedFd,
     unix: bool,
+    /// What another worker had read of it and not used.
+    unread: Vec<u8>,
+    /// Another worker has accepted it, and handed it on.
+    moved: bool,
     hold: Hold,
 }
 
 impl Accepted {
-    /// The socket, and what must be kept as long as it is open.
-    pub(crate) fn open(self) -> (Socket, Hold) {
-        (Socket::new(self.fd, self.unix), self.hold)
+    /// The socket, what was read from it before, and what must be kept as long as it is open. It begins its visit.
+    pub(crate) fn open(self, cx: &Context) -> (Socket, Vec<u8>, Hold) {
+        cx.visit().open(self.moved);
+        (Socket::new(self.fd, self.unix), self.unread, self.hold)
     }
 }
 
@@ -112,13 +119,17 @@ impl Acceptor {
         Ok(called.then_some(Event::Call))
     }
 
-    /// Takes a connection that waits in a queue; `None` when all queues are empty.
-    pub(crate) fn take_waiting(&mut self) -> io::Result<Option<Accepted>> {
-        for listener in 0..self.post.listeners.len() {
-            if let Some(accepted) = self.accept(listener)? {
+    /// Takes a connection that waits: one that another worker left, and up to `left` of the listeners' queues. `None` when there
+    /// is no more to take.
+    pub(crate) fn take_waiting(&mut self, left: &mut u64) -> io::Result<Option<Accepted>> {
+        let queues = if *left == 0 { 0 } else { self.post.listeners.len() };
+        for source in iter::once(self.post.listeners.len()).chain(0..queues) {
+            if let Some(accepted) = self.accept(source)? {
+                *left = left.saturating_sub(u64::from(!accepted.moved));
                 return Ok(Some(accepted));
             }
         }
+        *left = 0;
         Ok(None)
     }
 
@@ -145,6 +156,13 @@ impl Acceptor {
                 self.epoll.delete(listener)?;
             }
         }
+        if let Some(channel) = &self.post.channel {
+            if armed {
+                self.epoll.add(channel, exclusive(self.post.listeners.len()))?;
+            } else {
+                self.epoll.delete(channel)?;
+            }
+        }
         self.ready.clear();
         Ok(())
     }
@@ -156,7 +174,7 @@ impl Acceptor {
             self.arm(false)?;
             return Ok(None);
         }
-        let listener = &self.post.listeners[index];
+        let Some(listener) = self.post.listeners.get(index) else { return self.take_moved() };
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
         let accepted = {
             let (id, lock) = (self.post.id, self.post.lock);
@@ -165,7 +183,7 @@ impl Acceptor {
         };
         match accepted {
             Ok(fd) => {
-                let hold = Hold::of_taken(&self.post);
+                let hold = Hold::of_connection(&self.post);
                 self.post.slot.count_accepted();
                 // Alone, it would only queue behind itself.
                 if self.armed && self.post.board.workers() > 1 {
@@ -173,11 +191,26 @@ impl Acceptor {
                     self.epoll.add(listener, exclusive(index))?;
                 }
                 let unix = matches!(listener.address(), Address::Unix(_));
-                Ok(Some(Accepted { fd, unix, hold }))
+                Ok(Some(Accepted { fd, unix, unread: Vec::new(), moved: false, hold }))
             }
             Err(errno) => {
                 self.post.slot.claim().release();
                 self.excuse(errno.into()).map(|()| None)
+            }
+        }
+    }
+
+    /// A connection that another worker hands on; the claim has counted it.
+    fn take_moved(&mut self) -> io::Result<Option<Accepted>> {
+        let moved = self.post.channel.as_ref().map_or(Ok(None), |channel| channel.take());
+        match moved {
+            Ok(Some(Moved { fd, unix, unread })) => {
+                let hold = Hold::of_connection(&self.post);
+                Ok(Some(Accepted { fd, unix, unread, moved: true, hold }))
+            }
+            nothing => {
+                self.post.slot.claim().release();
+                nothing.map(|_| None).or_else(|error| self.excuse(error).map(|()| None))
             }
         }
     }

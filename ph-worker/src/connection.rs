@@ -1,6 +1,6 @@
 //! Workers that are handed connections, one at a time or on threads: what the application writes.
 
-use crate::{Context, Error, Stream};
+use crate::{Context, Error, Next, Stream};
 
 /// A blocking worker for connections.
 ///
@@ -24,9 +24,11 @@ pub trait ConnectionWorker {
 
     /// One connection, from its acceptance until this returns, which closes it.
     ///
+    /// [`Next::HandOff`] lets another worker go on with it when this one was asked to leave.
+    ///
     /// It counts as one request. A handler that serves many on one connection counts them itself, by
     /// [`Context::request`]. An error is logged, unless it only says that the client has gone.
-    fn handle_request(&mut self, stream: Stream, cx: &Context) -> Result<(), Error>;
+    fn handle_request(&mut self, stream: Stream, cx: &Context) -> Result<Next, Error>;
 
     /// Last thing of all, when the worker was asked to leave.
     fn stop(&mut self, cx: &Context) {

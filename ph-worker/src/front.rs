@@ -34,17 +34,15 @@ pub(crate) fn serve(
     name_the_late(cx, crew);
     let mut left = acceptor.last_call()?;
     stop();
+    let mut more = cx.post().board.is_stopping();
     loop {
-        while left > 0 && desk.has_room() {
-            match acceptor.take_waiting()? {
-                Some(accepted) => {
-                    left -= 1;
-                    take(accepted);
-                }
-                None => left = 0,
+        while more && desk.has_room() {
+            match acceptor.take_waiting(&mut left)? {
+                Some(accepted) => take(accepted),
+                None => more = false,
             }
         }
-        if desk.is_clear() && left == 0 {
+        if desk.is_clear() && !more {
             return Ok(());
         }
         acceptor.wait(false)?;

@@ -1,4 +1,4 @@
-//! Work in hand: a connection or a job, in the worker's claim and in the sum of all workers.
+//! Work in hand: a job, or a connection, which also counts in the sum of all workers.
 
 use std::sync::Arc;
 
@@ -6,24 +6,32 @@ use crate::post::Post;
 
 /// One piece of work that this worker holds. Gives it back when dropped.
 #[derive(Debug)]
-pub(crate) struct Hold(Arc<Post>);
+pub(crate) struct Hold {
+    post: Arc<Post>,
+    connection: bool,
+}
 
 impl Hold {
-    /// Takes one; `None` when the master has retired this worker.
-    pub(crate) fn take(post: &Arc<Post>) -> Option<Self> {
-        post.slot.claim().take().then(|| Self::of_taken(post))
+    /// Takes a job; `None` when the master has retired this worker.
+    pub(crate) fn of_job(post: &Arc<Post>) -> Option<Self> {
+        let taken = post.slot.claim().take();
+        taken.then(|| Self { post: Arc::clone(post), connection: false })
     }
 
-    /// The hold on what the claim has counted already.
-    pub(crate) fn of_taken(post: &Arc<Post>) -> Self {
+    /// The hold on a connection that the claim has counted already.
+    pub(crate) fn of_connection(post: &Arc<Post>) -> Self {
+        post.slot.open_connection();
         post.board.count_connections(1);
-        Self(Arc::clone(post))
+        Self { post: Arc::clone(post), connection: true }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.slot.claim().release();
-        self.0.board.count_connections(-1);
+        if self.connection {
+            self.post.slot.close_connection();
+            self.post.board.count_connections(-1);
+        }
+        self.post.slot.claim().release();
     }
 }

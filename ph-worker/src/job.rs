@@ -77,7 +77,7 @@ pub(crate) fn take_jobs<W: JobWorker>(worker: &mut W, cx: &Context) {
             }
             continue;
         }
-        let Some(_hold) = Hold::take(cx.post()) else {
+        let Some(_hold) = Hold::of_job(cx.post()) else {
             // Retired, which a signal will say.
             cx.sleep(Duration::MAX);
             continue;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ph_config::Settings;
+use ph_core::channel::{Channel, MOST_UNREAD};
 use ph_core::listen::Listener;
 use ph_core::master::Seat;
 use ph_core::report::{Report, Reporter};
@@ -10,6 +11,7 @@ use ph_core::slots::{Board, Slot};
 use ph_core::sys::accept_lock::AcceptLock;
 
 use crate::ledger::Ledger;
+use crate::rest::Rest;
 use crate::share::Share;
 use crate::stop::Stop;
 
@@ -23,6 +25,7 @@ pub(crate) struct Post {
     pub(crate) board: &'static Board,
     pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) lock: Option<AcceptLock>,
+    pub(crate) channel: Option<Arc<Channel>>,
     pub(crate) ledger: Ledger,
     pub(crate) stop: Stop,
     pub(crate) share: Share,
@@ -32,7 +35,7 @@ pub(crate) struct Post {
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
         let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
-        let Seat { board, listeners, lock, .. } = seat;
+        let Seat { board, listeners, lock, channel, .. } = seat;
         let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
         Self {
             id,
@@ -42,6 +45,7 @@ impl Post {
             board,
             listeners,
             lock,
+            channel,
             ledger,
             stop,
             share,
@@ -52,6 +56,13 @@ impl Post {
     /// Tells the master. If that has gone, this process is being killed already.
     pub(crate) fn say(&self, report: &Report) {
         let _ = self.reporter.say(report);
+    }
+
+    /// The way on for a connection that this worker leaves, if another worker is to go on with it.
+    pub(crate) fn way_on(&self, rest: &Rest) -> Option<&Channel> {
+        let leaves = self.stop.is_asked() && !self.board.is_stopping();
+        let goes_on = !rest.has_ended() && rest.len() <= MOST_UNREAD;
+        self.channel.as_deref().filter(|_| leaves && goes_on)
     }
 
     /// A request has ended: when that was the last of the worker's share, it asks to be relieved, and goes on meanwhile.

@@ -11,6 +11,7 @@ use nix::poll::PollFlags;
 
 use crate::context::{Context, Woken};
 use crate::post::Post;
+use crate::rest::Rest;
 
 /// A connected socket of either family.
 #[derive(Debug)]
@@ -62,14 +63,34 @@ impl AsFd for Socket {
 pub struct Stream {
     socket: Socket,
     context: Context,
+    rest: Rest,
 }
 
 /// How long a stop waits for the first byte of a connection that was accepted before it, at most.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Stream {
-    pub(crate) fn new(socket: Socket, context: &Context) -> Self {
-        Self { socket, context: context.clone() }
+    pub(crate) fn new(socket: Socket, unread: Vec<u8>, context: &Context) -> Self {
+        Self { socket, context: context.clone(), rest: Rest::new(unread) }
+    }
+
+    /// Puts bytes back: the next read, here or in the worker that goes on with the connection, begins with them.
+    pub fn unread(&self, bytes: &[u8]) {
+        self.rest.put_back(bytes);
+    }
+
+    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise.
+    pub(crate) fn hand_on(self) {
+        let Some(channel) = self.context.post().way_on(&self.rest) else { return };
+        let (unix, rest) = (matches!(self.socket, Socket::Unix(_)), self.rest.into_bytes());
+        while let Err(error) = channel.give(self.socket.as_fd(), unix, &rest) {
+            // As many are under way as the channel holds: whoever takes one makes room. At worst this worker's time is over.
+            if error.kind() != io::ErrorKind::WouldBlock {
+                tracing::warn!(%error, "cannot hand a connection on: it is closed");
+                return;
+            }
+            self.context.wait(Some((channel.giving(), PollFlags::POLLOUT)), false, None);
+        }
     }
 
     /// Who is at the other end, for people: `127.0.0.1:4711`, or `unix`.
@@ -116,23 +137,23 @@ impl Stream {
         }
     }
 
-    /// Waits for something to read; `false` when it is time to behave as if the client had hung up.
-    fn wait_for_input(&self) -> bool {
+    /// Waits for something to read. If that is not what it woke for, it is time to behave as if the client had hung up.
+    fn wait_for_input(&self) -> Woken {
         let what = Some((self.socket.as_fd(), PollFlags::POLLIN));
         let context = &self.context;
         let Some(waited) = context.visit().waiting() else {
             // In the middle of a request: `timeout` is the master's to watch.
-            return context.wait(what, false, None) == Woken::Ready;
+            return context.wait(what, false, None);
         };
         let most = context.config().timeout.map(|limit| limit.saturating_sub(waited));
         match context.wait(what, true, most) {
-            Woken::Ready => true,
-            Woken::Late => false,
             // Between two requests: what has arrived by now is the last.
-            Woken::Stop if context.visit().is_idle() => true,
-            Woken::Stop => {
-                context.wait(what, false, Some(grace(context.post(), most))) == Woken::Ready
-            }
+            Woken::Stop if context.visit().is_idle() => Woken::Ready,
+            Woken::Stop => match context.wait(what, false, Some(grace(context.post(), most))) {
+                Woken::Late => Woken::Stop,
+                woken => woken,
+            },
+            woken => woken,
         }
     }
 }
@@ -151,6 +172,10 @@ pub(crate) fn grace(post: &Post, most: Option<Duration>) -> Duration {
 impl Read for &Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let visit = self.context.visit();
+        if let count @ 1.. = self.rest.take(buffer) {
+            visit.touch();
+            return Ok(count);
+        }
         loop {
             let mut most = buffer.len();
             if visit.is_idle() && self.context.is_stopping() {
@@ -164,12 +189,20 @@ impl Read for &Stream {
                     if count > 0 {
                         visit.touch();
                         visit.count_read(count);
+                    } else if !buffer.is_empty() {
+                        self.rest.end();
                     }
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !self.wait_for_input() {
-                        return Ok(0);
+                    match self.wait_for_input() {
+                        Woken::Ready => {}
+                        // Whoever goes on with it can.
+                        Woken::Stop => return Ok(0),
+                        Woken::Late => {
+                            self.rest.end();
+                            return Ok(0);
+                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

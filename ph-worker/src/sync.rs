@@ -7,7 +7,7 @@ use ph_core::master::Seat;
 
 use crate::acceptor::{Accepted, Acceptor, Event};
 use crate::connection::complain;
-use crate::{ConnectionWorker, Context, Error, Stream, lifecycle};
+use crate::{ConnectionWorker, Context, Error, Next, Stream, lifecycle};
 
 /// Runs a worker for connections in this process, one at a time; returns its exit code.
 pub fn run_sync<W: ConnectionWorker>(
@@ -44,19 +44,22 @@ fn serve<W: ConnectionWorker>(worker: &mut W, cx: &Context) -> io::Result<()> {
             None => {}
         }
     }
-    for _ in 0..acceptor.last_call()? {
-        let Some(accepted) = acceptor.take_waiting()? else { break };
+    let mut left = acceptor.last_call()?;
+    while cx.post().board.is_stopping()
+        && let Some(accepted) = acceptor.take_waiting(&mut left)?
+    {
         handle(worker, accepted, cx);
     }
     Ok(())
 }
 
 pub(crate) fn handle<W: ConnectionWorker>(worker: &mut W, accepted: Accepted, cx: &Context) {
-    let (socket, _hold) = accepted.open();
-    cx.visit().open();
-    let handled = worker.handle_request(Stream::new(socket, cx), cx);
+    let (socket, unread, _hold) = accepted.open(cx);
+    let handled = worker.handle_request(Stream::new(socket, unread, cx), cx);
     cx.visit().close();
-    if let Err(error) = handled {
-        complain(&error);
+    match handled {
+        Ok(Next::Close) => {}
+        Ok(Next::HandOff(stream)) => stream.hand_on(),
+        Err(error) => complain(&error),
     }
 }

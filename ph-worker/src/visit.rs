@@ -23,6 +23,8 @@ enum Stage {
     Guarded(u32),
     /// Between two guards.
     Idle,
+    /// Between two requests, of which the first was another worker's.
+    Moved,
     /// Not open.
     Over,
 }
@@ -45,10 +47,10 @@ impl Visit {
         Self { post, stage, since, label: Cell::new(label), last_call: Cell::new(None) }
     }
 
-    /// A connection begins, without a word from its client so far.
-    pub(crate) fn open(&self) {
+    /// A connection begins, without a word from its client so far; or goes on here, between two requests.
+    pub(crate) fn open(&self, moved: bool) {
         self.since.set(slots::now());
-        self.stage.set(Stage::Waiting);
+        self.stage.set(if moved { Stage::Moved } else { Stage::Waiting });
         self.last_call.set(None);
     }
 
@@ -59,7 +61,7 @@ impl Visit {
 
     /// A byte went one way or the other.
     pub(crate) fn touch(&self) {
-        if self.stage.get() == Stage::Waiting {
+        if matches!(self.stage.get(), Stage::Waiting | Stage::Moved) {
             self.open_whole();
         }
     }
@@ -82,7 +84,7 @@ impl Visit {
             // What was taken for the whole is the first of several.
             Stage::Whole(lane) => (lane, 0),
             Stage::Guarded(alive) => (self.post.ledger.begin(self.label.get()), alive),
-            Stage::Waiting | Stage::Idle | Stage::Over => {
+            Stage::Waiting | Stage::Moved | Stage::Idle | Stage::Over => {
                 (self.post.ledger.begin(self.label.get()), 0)
             }
         };
@@ -107,12 +109,12 @@ impl Visit {
 
     /// Whether it is between two requests.
     pub(crate) fn is_idle(&self) -> bool {
-        self.stage.get() == Stage::Idle
+        matches!(self.stage.get(), Stage::Idle | Stage::Moved)
     }
 
     /// How long the client has been waited for; `None` while it has a request.
     pub(crate) fn waiting(&self) -> Option<Duration> {
-        matches!(self.stage.get(), Stage::Waiting | Stage::Idle)
+        matches!(self.stage.get(), Stage::Waiting | Stage::Moved | Stage::Idle)
             .then(|| Duration::from_nanos(slots::now().saturating_sub(self.since.get())))
     }
 }

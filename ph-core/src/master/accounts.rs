@@ -42,8 +42,7 @@ impl Accounts {
     /// The worker of this slot is gone.
     pub(super) fn close(&mut self, slot: &Slot) {
         self.ended.add(slot);
-        // A worker for jobs has jobs in hand, but no connection.
-        self.ended.aborted += slot.claim().held().min(slot.accepted());
+        self.ended.aborted += slot.connections();
     }
 }
 
@@ -54,7 +53,7 @@ impl Master<'_> {
         for child in self.children.iter() {
             let slot = &self.slots.items()[child.cell];
             sums.add(slot);
-            sums.open += slot.claim().held().min(slot.accepted());
+            sums.open += slot.connections();
         }
         self.accounts.stop.get_or_insert((Instant::now(), sums));
     }

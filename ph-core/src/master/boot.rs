@@ -143,6 +143,7 @@ fn boot_and_run(
     }
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
+    let channel = generation.channel().map_err(|error| system(&error))?;
     let manager = super::Manager::find();
     let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
     tracing::info!(
@@ -166,6 +167,7 @@ fn boot_and_run(
         reopened: 0,
         accounts: Accounts::default(),
         accept_lock,
+        channel,
         guard,
         title,
         name,

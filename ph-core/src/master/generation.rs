@@ -1,11 +1,13 @@
 //! What the workers of one generation start from.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use ph_config::Settings;
 
 use super::Master;
+use crate::channel::Channel;
 use crate::listen::{Bundle, ListenError, Listener, Plan};
 
 /// Settings, and the listeners that go with them.
@@ -36,6 +38,11 @@ impl Generation {
     /// Whether its workers have anything to accept from.
     pub(super) fn listens(&self) -> bool {
         !self.listeners.is_empty() || !self.settings.bind.is_empty()
+    }
+
+    /// A channel for its workers' connections, if they have any.
+    pub(super) fn channel(&self) -> io::Result<Option<Arc<Channel>>> {
+        Ok(self.listens().then(Channel::open).transpose()?.map(Arc::new))
     }
 }
 

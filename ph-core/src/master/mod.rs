@@ -32,6 +32,7 @@ use std::time::Instant;
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
+use crate::channel::Channel;
 use crate::listen::{Bundle, Listener};
 use crate::slots::Slots;
 use crate::sys::accept_lock::AcceptLock;
@@ -112,6 +113,8 @@ struct Master<'a> {
     accounts: Accounts,
     /// Made when a generation first wants it.
     accept_lock: Option<AcceptLock>,
+    /// Made with the first listener.
+    channel: Option<Arc<Channel>>,
     guard: Option<Guard>,
     title: Title,
     name: String,

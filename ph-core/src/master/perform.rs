@@ -67,7 +67,7 @@ impl Master<'_> {
         self.poll.remove(&child.process);
         let _ = child.process.reap();
         let slot = &self.slots.items()[child.cell];
-        crate::slots::board(&self.slots).count_connections(-(slot.claim().held() as i64));
+        crate::slots::board(&self.slots).count_connections(-(slot.connections() as i64));
         self.accounts.close(slot);
     }
 

@@ -110,6 +110,9 @@ impl Master<'_> {
             self.accept_lock =
                 Some(AcceptLock::create().map_err(|error| failed(error.to_string()))?);
         }
+        if self.channel.is_none() {
+            self.channel = candidate.channel().map_err(|error| failed(error.to_string()))?;
+        }
         let listens = candidate.listens();
         let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.bundles.extend(bundles);

@@ -12,6 +12,7 @@ use super::children::Child;
 use super::poll::Token;
 use super::{Master, binding};
 use crate::arbiter::{Event, WorkerKey};
+use crate::channel::Channel;
 use crate::listen::{ListenError, Listener};
 use crate::log;
 use crate::report::{Report, Reporter};
@@ -39,6 +40,8 @@ pub struct Seat {
     pub board: &'static Board,
     /// What it may accept connections from.
     pub listeners: Vec<Arc<Listener>>,
+    /// Through which it hands live connections on, and gets those of others; none without listeners.
+    pub channel: Option<Arc<Channel>>,
     /// By which workers take turns at that, under `accept = lock`.
     pub lock: Option<AcceptLock>,
 }
@@ -170,7 +173,9 @@ impl Master<'_> {
         let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
         // Taken and not copied: neither memory nor a count of theirs is written to.
         let listeners = own.unwrap_or_else(|| std::mem::take(&mut start.listeners));
-        let kept = listeners.iter().map(|listener| listener.as_fd());
+        let channel = self.channel.take();
+        let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
+        let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
         fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
@@ -195,6 +200,7 @@ impl Master<'_> {
             cell,
             board: slots::board(&self.slots),
             listeners,
+            channel,
             lock,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.

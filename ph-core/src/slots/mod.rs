@@ -35,6 +35,7 @@ pub struct Slot {
     began: AtomicU64,
     busy: AtomicU64,
     accepted: AtomicU64,
+    connections: AtomicU64,
     claim: Claim,
     last: AtomicU32,
 }
@@ -57,7 +58,8 @@ impl Slot {
 
     /// Empties the slot for its next owner. The master does this, between two owners.
     pub fn clear(&self) {
-        for field in [&self.requests, &self.active, &self.began, &self.busy, &self.accepted] {
+        let counts = [&self.requests, &self.accepted, &self.connections];
+        for field in counts.into_iter().chain([&self.active, &self.began, &self.busy]) {
             field.store(0, Relaxed);
         }
         self.claim.clear();
@@ -77,6 +79,21 @@ impl Slot {
     /// What the worker holds: its open connections, or its jobs under way.
     pub fn claim(&self) -> &Claim {
         &self.claim
+    }
+
+    /// One open connection more, accepted or handed on by another worker. Any thread of the worker.
+    pub fn open_connection(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    /// One open connection less.
+    pub fn close_connection(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    /// Open connections.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Relaxed)
     }
 
     /// Counts a connection that was accepted.

@@ -28,7 +28,7 @@ use crate::hold::Hold;
 use crate::job::pause;
 use crate::lifecycle::{Frame, sentence};
 use crate::post::Post;
-use crate::{Context, Error, panics};
+use crate::{Context, Error, Next, panics};
 pub(crate) use registry::Cord;
 use registry::Registry;
 pub use stream::AsyncStream;
@@ -56,7 +56,7 @@ pub trait AsyncConnectionWorker: 'static {
         &self,
         stream: AsyncStream,
         cx: Context,
-    ) -> impl Future<Output = Result<(), Error>>;
+    ) -> impl Future<Output = Result<Next<AsyncStream>, Error>>;
 
     /// Last thing of all, when the worker was asked to leave.
     fn stop(&self, cx: &Context) -> impl Future<Output = ()> {
@@ -229,19 +229,20 @@ async fn serve<W: AsyncConnectionWorker>(
                 let cx = Context::of_another(Arc::clone(post), number);
                 let registry = Rc::clone(&registry);
                 tokio::task::spawn_local(async move {
-                    let (socket, hold) = accepted.open();
-                    cx.visit().open();
+                    let (socket, unread, hold) = accepted.open(&cx);
                     let entry = registry.enter(&cx);
-                    let handled = match AsyncStream::new(socket, &cx) {
+                    let handled = match AsyncStream::new(socket, unread, &cx) {
                         Ok(stream) => caught(worker.handle_request(stream, cx.clone())).await,
                         Err(error) => Ok(Err(error.into())),
                     };
                     cx.visit().close();
-                    drop((entry, hold));
                     match handled {
-                        Ok(handled) => handled.unwrap_or_else(|error| complain(&error)),
+                        Ok(Ok(Next::Close)) => {}
+                        Ok(Ok(Next::HandOff(stream))) => stream.hand_on().await,
+                        Ok(Err(error)) => complain(&error),
                         Err(panic) => desk.panicked(&panic),
                     }
+                    drop((entry, hold));
                     desk.leave();
                 });
             }
@@ -270,7 +271,7 @@ async fn take_jobs<W: AsyncJobWorker>(worker: &W, cx: &Context, desk: &Desk) {
             }
             continue;
         }
-        let Some(_hold) = Hold::take(cx.post()) else {
+        let Some(_hold) = Hold::of_job(cx.post()) else {
             cx.stopped().await;
             continue;
         };

@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context as Task, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::Context;
+use crate::rest::Rest;
 use crate::stream::{Socket, arrived};
 
 enum Inner {
@@ -24,15 +26,36 @@ enum Inner {
 pub struct AsyncStream {
     inner: Inner,
     context: Context,
+    rest: Rest,
 }
 
 impl AsyncStream {
-    pub(super) fn new(socket: Socket, context: &Context) -> io::Result<Self> {
+    pub(super) fn new(socket: Socket, unread: Vec<u8>, context: &Context) -> io::Result<Self> {
         let inner = match socket {
             Socket::Tcp(stream) => Inner::Tcp(TcpStream::from_std(stream)?),
             Socket::Unix(stream) => Inner::Unix(UnixStream::from_std(stream)?),
         };
-        Ok(Self { inner, context: context.clone() })
+        Ok(Self { inner, context: context.clone(), rest: Rest::new(unread) })
+    }
+
+    /// Puts bytes back: the next read, here or in the worker that goes on with the connection, begins with them.
+    pub fn unread(&self, bytes: &[u8]) {
+        self.rest.put_back(bytes);
+    }
+
+    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise.
+    pub(super) async fn hand_on(self) {
+        let post = std::sync::Arc::clone(self.context.post());
+        let Some(channel) = post.way_on(&self.rest) else { return };
+        let (unix, rest) = (matches!(self.inner, Inner::Unix(_)), self.rest.into_bytes());
+        while let Err(error) = channel.give(self.inner.as_fd(), unix, &rest) {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                tracing::warn!(%error, "cannot hand a connection on: it is closed");
+                return;
+            }
+            // As many are under way as the channel holds. Its other end is in no set of tokio's, and this is rare.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Who is at the other end, for people: `127.0.0.1:4711`, or `unix`.
@@ -73,6 +96,9 @@ impl AsyncStream {
         let mut most = buffer.take(usize::try_from(left).unwrap_or(usize::MAX));
         ready!(self.read_inner(task, &mut most))?;
         let count = most.filled().len();
+        if count == 0 {
+            self.rest.end();
+        }
         buffer.advance(count);
         self.context.visit().count_read(count);
         Poll::Ready(Ok(()))
@@ -86,6 +112,12 @@ impl AsyncRead for AsyncStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.rest.len() > 0 {
+            let count = this.rest.take(buffer.initialize_unfilled());
+            buffer.advance(count);
+            this.context.visit().touch();
+            return Poll::Ready(Ok(()));
+        }
         if this.context.visit().is_idle() && this.context.stop().is_asked() {
             return this.read_last(task, buffer);
         }
@@ -93,6 +125,10 @@ impl AsyncRead for AsyncStream {
         match this.read_inner(task, buffer) {
             Poll::Pending if this.context.visit().waiting().is_some() => {
                 if this.context.cord().is_cut() {
+                    // For its silence; a stop leaves it to another worker.
+                    if !this.context.stop().is_asked() {
+                        this.rest.end();
+                    }
                     return Poll::Ready(Ok(()));
                 }
                 this.context.cord().wait(task.waker());
@@ -101,6 +137,8 @@ impl AsyncRead for AsyncStream {
             read => {
                 if buffer.filled().len() > before {
                     this.context.visit().touch();
+                } else if read.is_ready() && buffer.remaining() > 0 {
+                    this.rest.end();
                 }
                 read
             }
@@ -133,12 +171,18 @@ impl AsyncWrite for AsyncStream {
     }
 }
 
+impl AsFd for Inner {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
 impl AsFd for AsyncStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.inner {
-            Inner::Tcp(stream) => stream.as_fd(),
-            Inner::Unix(stream) => stream.as_fd(),
-        }
+        self.inner.as_fd()
     }
 }
 

@@ -1,0 +1,127 @@
+//! The channel through which a worker that leaves hands its live connections to those that stay.
+//!
+//! A pair of sockets whose two ends the master holds and every worker inherits, so that a connection under way in it is
+//! lost with no worker. Each message is one connection: its descriptor (`SCM_RIGHTS`, unix(7)), a byte that says of which
+//! family it is, and what had been read from it and not been used.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+/// Most bytes that travel with a connection. More than that is not a rest, but a request.
+pub const MOST_UNREAD: usize = 64 << 10;
+
+/// The two ends. Copies are the same channel.
+#[derive(Debug)]
+pub struct Channel {
+    give: OwnedFd,
+    take: OwnedFd,
+}
+
+/// A connection that came through a channel.
+#[derive(Debug)]
+pub struct Moved {
+    /// Its socket.
+    pub fd: OwnedFd,
+    /// Whether it is a Unix socket; TCP otherwise.
+    pub unix: bool,
+    /// What was read from it and not used.
+    pub unread: Vec<u8>,
+}
+
+impl Channel {
+    /// A channel with nothing in it.
+    pub fn open() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
+        let (give, take) = pair?;
+        Ok(Self { give, take })
+    }
+
+    /// Hands a connection on. `WouldBlock` when as many are under way as the channel holds; see [`giving`](Self::giving).
+    pub fn give(&self, connection: BorrowedFd<'_>, unix: bool, unread: &[u8]) -> io::Result<()> {
+        let descriptors = [connection];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        // It has room for exactly this.
+        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let family = [u8::from(unix)];
+        let pieces = [IoSlice::new(&family), IoSlice::new(unread)];
+        rustix::net::sendmsg(&self.give, &pieces, &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// The next connection, if one is under way.
+    pub fn take(&self) -> io::Result<Option<Moved>> {
+        let mut bytes = vec![0; 1 + MOST_UNREAD];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut pieces = [IoSliceMut::new(&mut bytes)];
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = match rustix::net::recvmsg(&self.take, &mut pieces, &mut ancillary, flags) {
+            Ok(received) => received.bytes,
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let fd = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        // Without a descriptor there is nothing to go on with: its worker had none left, and the kernel dropped it.
+        let Some(fd) = fd.filter(|_| received > 0) else { return Ok(None) };
+        let (unix, unread) = (bytes[0] == 1, bytes[1..received].to_vec());
+        Ok(Some(Moved { fd, unix, unread }))
+    }
+
+    /// What becomes writable when the channel holds less.
+    pub fn giving(&self) -> BorrowedFd<'_> {
+        self.give.as_fd()
+    }
+}
+
+/// What is readable while a connection is under way.
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.take.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_travels_with_its_rest() {
+        let channel = Channel::open().unwrap();
+        assert!(channel.take().unwrap().is_none());
+        let (mut client, server) = UnixStream::pair().unwrap();
+        channel.give(server.as_fd(), true, b"half a requ").unwrap();
+        drop(server);
+        client.write_all(b"est").unwrap();
+        let moved = channel.take().unwrap().unwrap();
+        assert_eq!((moved.unix, moved.unread.as_slice()), (true, &b"half a requ"[..]));
+        let mut server = UnixStream::from(moved.fd);
+        let mut rest = [0; 3];
+        server.read_exact(&mut rest).unwrap();
+        assert_eq!(&rest, b"est");
+        drop(server);
+        assert_eq!(client.read(&mut rest).unwrap(), 0, "a descriptor was left open");
+    }
+
+    #[test]
+    fn a_full_channel_says_so() {
+        let channel = Channel::open().unwrap();
+        let (_client, server) = UnixStream::pair().unwrap();
+        let full = (0..100_000).find_map(|_| channel.give(server.as_fd(), true, b"").err());
+        assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
+        assert!(channel.take().unwrap().is_some());
+    }
+}
