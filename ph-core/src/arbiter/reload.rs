@@ -1,5 +1,6 @@
 //! A reload as a transaction: read, one canary, the rest; a failure puts everything back.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::action::{Action, Note, Verdict};
@@ -10,6 +11,8 @@ use super::request::{answer, failed};
 use super::worker::Worker;
 use super::{Arbiter, Phase};
 
+/// Former generations that may have workers at once.
+const MOST_DRAINING: usize = 2;
 /// The exit code of a reload whose new generation failed while the old one still serves.
 const NEW_GENERATION_FAILED: i64 = 5;
 
@@ -24,7 +27,7 @@ impl Arbiter {
         if self.refuse_when_ending(asked, out) {
             return;
         }
-        if self.reload.is_some() || !matches!(self.phase, Phase::Running | Phase::Resting) {
+        if !self.may_reload() {
             self.queued.get_or_insert_default().extend(asked);
             return;
         }
@@ -34,6 +37,19 @@ impl Arbiter {
     /// Whether a [`ConfigRead`](super::Event::ConfigRead) is awaited. A stop no longer waits for one.
     pub fn is_reading(&self) -> bool {
         matches!(self.reload, Some(Reload { stage: Stage::Reading, .. }))
+    }
+
+    /// Not during another, and not while two generations drain: a third would triple what the service takes.
+    fn may_reload(&self) -> bool {
+        let free = self.reload.is_none() && matches!(self.phase, Phase::Running | Phase::Resting);
+        free && self.draining_generations() < MOST_DRAINING
+    }
+
+    /// Former generations that still have workers.
+    fn draining_generations(&self) -> usize {
+        let workers = self.seats.values().flat_map(|seat| &seat.workers);
+        let former = workers.map(|worker| worker.generation).filter(|it| *it != self.generation);
+        former.collect::<BTreeSet<_>>().len()
     }
 
     fn begin_reload(&mut self, now: Instant, asked: Vec<Ticket>, out: &mut Vec<Action>) {
@@ -110,8 +126,8 @@ impl Arbiter {
         if rolling && open.all(|seat| seat.workers.iter().any(fresh)) {
             self.end_reload(now, &Verdict::Done, out);
         }
-        if self.reload.is_none()
-            && self.phase == Phase::Running
+        if self.queued.is_some()
+            && self.may_reload()
             && let Some(asked) = self.queued.take()
         {
             self.begin_reload(now, asked, out);

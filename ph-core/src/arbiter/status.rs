@@ -66,6 +66,11 @@ impl Arbiter {
         }
     }
 
+    /// Counts since the start.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
     /// The wanted number of workers.
     pub fn wanted(&self) -> u32 {
         self.wanted

@@ -1,11 +1,14 @@
-//! Requests and connections of all workers, the ended ones included: what a stop cost.
+//! What a change cost: workers and connections between its beginning and its end.
 
 use std::time::Instant;
 
+use ph_rpc::Value;
+
 use super::Master;
+use crate::arbiter::Totals;
 use crate::slots::Slot;
 
-/// Sums over workers.
+/// Sums over workers, the ended ones included.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     requests: u64,
@@ -27,10 +30,32 @@ impl Sums {
     }
 }
 
+/// A change under way, and what there was when it began.
+#[derive(Debug)]
+struct Opening {
+    began: Instant,
+    sums: Sums,
+    totals: Totals,
+}
+
+/// What a change cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    started: u64,
+    retired: u64,
+    killed: u64,
+    accepted: u64,
+    finished: u64,
+    aborted: u64,
+    left_in_queue: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     ended: Sums,
-    stop: Option<(Instant, Sums)>,
+    open: Option<Opening>,
+    /// That of the last change that had one, with its kind.
+    last: Option<(&'static str, Account)>,
 }
 
 impl Accounts {
@@ -44,38 +69,77 @@ impl Accounts {
         self.ended.add(slot);
         self.ended.aborted += slot.connections();
     }
+
+    /// The account of the last change, if it was of this kind.
+    pub(super) fn last(&self, kind: &str) -> Option<&Account> {
+        self.last.as_ref().filter(|(known, _)| *known == kind).map(|(_, account)| account)
+    }
+}
+
+impl Account {
+    /// For `status`.
+    pub(super) fn fields(&self) -> [(&'static str, Value); 2] {
+        let map = |fields: &[(&str, u64)]| {
+            Value::Map(
+                fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            )
+        };
+        let workers =
+            [("started", self.started), ("retired", self.retired), ("killed", self.killed)];
+        let connections = [
+            ("accepted", self.accepted),
+            ("finished", self.finished),
+            ("aborted", self.aborted),
+            ("left_in_queue", self.left_in_queue),
+        ];
+        [("workers", map(&workers)), ("connections", map(&connections))]
+    }
 }
 
 impl Master<'_> {
-    /// The end begins, or becomes quicker: the account is from the first moment.
-    pub(super) fn begin_stop_account(&mut self) {
+    /// A change begins. One that comes on top of it, such as a stop that becomes quicker, goes on its account.
+    pub(super) fn open_account(&mut self) {
+        let opening =
+            Opening { began: Instant::now(), sums: self.sums(), totals: self.arbiter.totals() };
+        self.accounts.open.get_or_insert(opening);
+    }
+
+    /// The change has ended: one line says what it cost.
+    pub(super) fn close_account(&mut self, kind: &'static str) {
+        let Some(Opening { began, sums: before, totals: then }) = self.accounts.open.take() else {
+            return;
+        };
+        let (after, now) = (self.sums(), self.arbiter.totals());
+        let account = Account {
+            started: now.spawned - then.spawned,
+            retired: now.exited - then.exited,
+            killed: now.killed - then.killed,
+            accepted: after.accepted.saturating_sub(before.accepted),
+            finished: after.finished().saturating_sub(before.finished()),
+            aborted: after.aborted - before.aborted,
+            left_in_queue: if kind == "stop" { self.left_in_queue() } else { 0 },
+        };
+        let Account { started, retired, killed, accepted, finished, aborted, left_in_queue } =
+            account;
+        let took = began.elapsed();
+        tracing::info!(
+            started, retired, killed, accepted, finished, aborted, left_in_queue, took = ?took,
+            "account of the {kind}"
+        );
+        self.accounts.last = Some((kind, account));
+    }
+
+    fn sums(&self) -> Sums {
         let mut sums = self.accounts.ended;
         for child in self.children.iter() {
             let slot = &self.slots.items()[child.cell];
             sums.add(slot);
             sums.open += slot.connections();
         }
-        self.accounts.stop.get_or_insert((Instant::now(), sums));
+        sums
     }
 
-    /// Nobody is left: what became of the connections since.
-    pub(super) fn tell_stop_account(&self) {
-        let Some((began, before)) = self.accounts.stop else { return };
-        let after = self.accounts.ended;
-        if after.accepted == 0 && self.left_in_queue() == 0 {
-            return;
-        }
-        tracing::info!(
-            open = before.open,
-            accepted = after.accepted - before.accepted,
-            finished = after.finished().saturating_sub(before.finished()),
-            aborted = after.aborted - before.aborted,
-            left_in_queue = self.left_in_queue(),
-            took = ?began.elapsed(),
-            "connections of the stop"
-        );
-    }
-
+    /// What nobody will accept any more.
     fn left_in_queue(&self) -> u64 {
         self.listeners().filter_map(|listener| listener.waiting()).map(u64::from).sum()
     }

@@ -133,7 +133,7 @@ impl Master<'_> {
             left.extend(orphans::children_of(pid));
             let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
         }
-        self.tell_stop_account();
+        self.close_account("stop");
         self.outcome = Some(outcome);
     }
 
@@ -165,8 +165,16 @@ impl Master<'_> {
             }
             Note::Stopping { .. } => {
                 crate::slots::board(&self.slots).begin_stop();
-                self.begin_stop_account();
+                self.open_account();
                 narrate::note(note);
+            }
+            Note::ChangeBegan { .. } => {
+                self.open_account();
+                narrate::note(note);
+            }
+            Note::ChangeEnded(change) => {
+                narrate::note(note);
+                self.close_account(change.kind);
             }
             Note::Killing { worker, cause } => narrate::killing(worker.slot, pid(worker), cause),
             other => narrate::note(other),

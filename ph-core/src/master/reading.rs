@@ -1,7 +1,7 @@
 //! A reload's first step: a configuration is read, its names are resolved, and its listeners opened; all before
 //! anything changes.
 
-use ph_config::{Accept, Effect, Settings};
+use ph_config::{Accept, Change, Effect, Settings};
 
 use super::generation::Generation;
 use super::poll::Token;
@@ -103,6 +103,7 @@ impl Master<'_> {
             let reason = "reuse_port can only change by a restart, for an address that stays";
             return Err(Refusal { code: REFUSED, reason: reason.to_owned() });
         }
+        let changes = settings.changes_from(&current.settings);
         let (candidate, bundles) =
             Generation::open(plan, settings, &current.listeners, &self.bundles)
                 .map_err(|error| failed(error.to_string()))?;
@@ -117,6 +118,24 @@ impl Master<'_> {
         let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.bundles.extend(bundles);
         self.candidate = Some(candidate);
+        changes.iter().for_each(tell_change);
         Ok(policy)
+    }
+}
+
+/// What is different, and what it takes.
+fn tell_change(change: &Change) {
+    let Change { key, old_text: from, new_text: to, effect } = change;
+    let needs = match effect {
+        Effect::Live => "nothing more",
+        Effect::NewWorkers => "new workers",
+        Effect::NewListeners => "new listeners",
+        Effect::Restart => "a restart",
+    };
+    // What may be a secret is not for the log.
+    if key.starts_with("app.") || ["environment", "leader_user"].contains(&&**key) {
+        tracing::info!(needs, "{key} changes");
+    } else {
+        tracing::info!(from, to, needs, "{key} changes");
     }
 }

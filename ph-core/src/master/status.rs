@@ -3,6 +3,7 @@
 use nix::unistd::Pid;
 use ph_rpc::Value;
 
+use super::accounts::Account;
 use super::children::Child;
 use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
@@ -46,13 +47,30 @@ impl Master<'_> {
             ("listeners", Value::Array(listeners.collect())),
             ("workers", Value::Array(workers)),
             ("totals", totals(snapshot.totals, requests)),
-            ("last_change", snapshot.last_change.as_ref().map_or(Value::Nil, last_change)),
+            (
+                "last_change",
+                snapshot.last_change.as_ref().map_or(Value::Nil, |it| self.last_change(it)),
+            ),
             (
                 "accept_lock_holder",
                 self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
             ),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
+    }
+}
+
+impl Master<'_> {
+    fn last_change(&self, change: &LastChange) -> Value {
+        let fields = [
+            ("kind", change.kind.into()),
+            ("result", if change.ok { "ok" } else { "failed" }.into()),
+            ("reason", change.reason.as_deref().map_or(Value::Nil, Value::from)),
+            ("took_s", change.took.as_secs_f64().into()),
+        ];
+        let account = self.accounts.last(change.kind);
+        let fields = fields.into_iter().chain(account.into_iter().flat_map(Account::fields));
+        Value::Map(fields.map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
@@ -90,15 +108,6 @@ fn totals(totals: Totals, requests: u64) -> Value {
         ("crashed", totals.crashed.into()),
         ("killed", totals.killed.into()),
         ("requests", requests.into()),
-    ])
-}
-
-fn last_change(change: &LastChange) -> Value {
-    map([
-        ("kind", change.kind.into()),
-        ("result", if change.ok { "ok" } else { "failed" }.into()),
-        ("reason", change.reason.as_deref().map_or(Value::Nil, Value::from)),
-        ("took_s", change.took.as_secs_f64().into()),
     ])
 }
 

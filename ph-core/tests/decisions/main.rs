@@ -352,3 +352,27 @@ fn a_late_request_among_others_is_drained_before_it_is_killed() {
     };
     assert!(actions.iter().any(says_why), "{actions:?}");
 }
+
+/// Two former generations drain: a third reload waits until one of them has gone.
+#[test]
+fn a_reload_waits_while_two_generations_drain() {
+    let policy = Policy { graceful_timeout: None, ..steady_policy(1) };
+    let (mut arbiter, now) = running(policy.clone());
+    let mut reload = |ticket, now| {
+        let asked = Some(Ticket(ticket));
+        let read = arbiter.step(now, Event::Reload { asked });
+        if !read.contains(&Action::ReadConfig) {
+            return None;
+        }
+        let actions = arbiter.step(now, Event::ConfigRead(Ok(policy.clone())));
+        let worker = spawned(&actions)[0];
+        arbiter.step(now, Event::Ready { worker });
+        Some(worker)
+    };
+    assert!(reload(1, now).is_some() && reload(2, now).is_some(), "the next is accepted at once");
+    assert_eq!(reload(3, now), None, "two drain");
+    let status = ExitStatus::Code(0);
+    let worker = WorkerKey { slot: 0, serial: 1 };
+    let actions = arbiter.step(now, Event::Exited { worker, status });
+    assert!(actions.contains(&Action::ReadConfig), "{actions:?}");
+}
