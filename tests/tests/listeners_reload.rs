@@ -160,3 +160,31 @@ fn what_a_listening_socket_cannot_follow_needs_a_restart() {
     assert_eq!(sandbox.listeners(), [format!("tcp://{other}")]);
     sandbox.ok(&["stop"]);
 }
+
+/// The old worker finishes what it has, and nobody else waits for it: neither a client, nor the address.
+#[test]
+fn a_worker_that_drains_does_not_hold_an_address_that_is_gone() {
+    use std::io::{Read as _, Write as _};
+    for accept in ["exclusive", "reuseport"] {
+        let (gone, kept) = (own_address(), own_address());
+        let rest = format!("{kept}\nunix_socket = a.sock\naccept = {accept}\n");
+        let sandbox =
+            Sandbox::for_program("examples/echo", "drains", &format!("bind = {gone}, {rest}"));
+        sandbox.ok(&["start"]);
+        let mut client = std::net::TcpStream::connect(gone).unwrap();
+        client.write_all(b"!sleep 1500\n").unwrap();
+        until("it is served", || sandbox.status()["workers"][0]["active"].as_u64() == Some(1));
+        let old = sandbox.settled(1)[0].1;
+        sandbox.configure(&format!("bind = {rest}"));
+        sandbox.ok(&["reload"]);
+        assert!(reach(&format!("tcp://{gone}")).is_err(), "clients would wait for nobody");
+        sandbox.configure(&format!("bind = {gone}, {rest}"));
+        sandbox.ok(&["reload"]);
+        reach(&format!("tcp://{gone}")).unwrap();
+        assert!(old.is_alive(), "{accept}: it drains no more, so this was no test");
+        let mut answer = [0; 11];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"slept 1500\n");
+        sandbox.ok(&["stop"]);
+    }
+}
