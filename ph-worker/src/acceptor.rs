@@ -15,7 +15,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use ph_core::channel::Moved;
-use ph_core::listen::Address;
+use ph_core::listen::{Address, Listener};
 
 use crate::context::Context;
 use crate::gate::Gate;
@@ -153,7 +153,7 @@ impl Acceptor {
             if armed {
                 self.epoll.add(listener, exclusive(index))?;
             } else {
-                self.epoll.delete(listener)?;
+                self.leave(listener)?;
             }
         }
         if let Some(channel) = &self.post.channel {
@@ -195,8 +195,20 @@ impl Acceptor {
             }
             Err(errno) => {
                 self.post.slot.claim().release();
+                if errno == rustix::io::Errno::INVAL {
+                    // The address was given up in a reload, and the master has closed it for everybody.
+                    return self.leave(listener).map(|()| None);
+                }
                 self.excuse(errno.into()).map(|()| None)
             }
+        }
+    }
+
+    /// Takes a listener out of the set, if it is in there.
+    fn leave(&self, listener: &Listener) -> io::Result<()> {
+        match self.epoll.delete(listener) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
         }
     }
 

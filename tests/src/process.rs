@@ -39,6 +39,11 @@ impl Process {
         stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'T')
     }
 
+    /// Whether it waits for something.
+    pub fn is_asleep(self) -> bool {
+        stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'S')
+    }
+
     /// Sends a signal, if it is still there.
     pub fn signal(self, signal: Signal) {
         if self.is_alive() {

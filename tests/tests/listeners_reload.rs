@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use ph_tests::listeners::{own_address, reach, taken_address};
-use ph_tests::{Sandbox, until};
+use ph_tests::{Process, Sandbox, until, until_some};
 
 #[test]
 fn a_reload_adds_removes_and_keeps_addresses() {
@@ -159,4 +159,86 @@ fn what_a_listening_socket_cannot_follow_needs_a_restart() {
     sandbox.ok(&["reload"]);
     assert_eq!(sandbox.listeners(), [format!("tcp://{other}")]);
     sandbox.ok(&["stop"]);
+}
+
+/// The old worker finishes what it has, and nobody else waits for it: neither a client, nor the address.
+#[test]
+fn a_worker_that_drains_does_not_hold_an_address_that_is_gone() {
+    use std::io::{Read as _, Write as _};
+    for accept in ["exclusive", "reuseport"] {
+        let (gone, kept) = (own_address(), own_address());
+        let rest = format!("{kept}\nunix_socket = a.sock\naccept = {accept}\n");
+        let sandbox =
+            Sandbox::for_program("examples/echo", "drains", &format!("bind = {gone}, {rest}"));
+        sandbox.ok(&["start"]);
+        let mut client = std::net::TcpStream::connect(gone).unwrap();
+        client.write_all(b"!sleep 1500\n").unwrap();
+        until("it is served", || sandbox.status()["workers"][0]["active"].as_u64() == Some(1));
+        let old = sandbox.settled(1)[0].1;
+        sandbox.configure(&format!("bind = {rest}"));
+        sandbox.ok(&["reload"]);
+        assert!(reach(&format!("tcp://{gone}")).is_err(), "clients would wait for nobody");
+        sandbox.configure(&format!("bind = {gone}, {rest}"));
+        sandbox.ok(&["reload"]);
+        reach(&format!("tcp://{gone}")).unwrap();
+        assert!(old.is_alive(), "{accept}: it drains no more, so this was no test");
+        let mut answer = [0; 11];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"slept 1500\n");
+        sandbox.ok(&["stop"]);
+    }
+}
+
+/// A worker that boots fails at its eventfd, while there is a file `fail`, unless it finds a file `pass`.
+const BOOTS: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int eventfd(unsigned value, int flags)
+{
+    if (access("fail", F_OK) == 0 && unlink("pass") != 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    return syscall(SYS_eventfd2, value, flags);
+}
+"#;
+
+/// The canary of a generation that failed waits for its successor, on an address that was given up.
+#[test]
+fn a_worker_outlives_an_address_that_is_given_up() {
+    for accept in ["exclusive", "reuseport"] {
+        let (kept, fresh) = (own_address(), own_address());
+        let section = |bind: &str| {
+            format!(
+                "bind = {bind}\naccept = {accept}\nnumber_workers = 2\nrestart_backoff = 10ms\n"
+            )
+        };
+        let sandbox =
+            Sandbox::for_program("examples/echo", "outlives", &section(&kept.to_string()));
+        let library = sandbox.library("boots", BOOTS);
+        let start = sandbox.command(&["start"]).env("LD_PRELOAD", library).status().unwrap();
+        assert!(start.success());
+        sandbox.settled(2);
+        sandbox.configure(&section(&format!("{kept}, {fresh}")));
+        std::fs::write(sandbox.path("pass"), "").unwrap();
+        std::fs::write(sandbox.path("fail"), "").unwrap();
+        assert_eq!(sandbox.run(&["reload"]).code, Some(5));
+        let canary = until_some("the canary waits for a successor that can't boot", || {
+            let status = sandbox.status();
+            let mut rows = status["workers"].as_array().unwrap().iter();
+            let row = rows.find(|row| row["generation"] == 2)?;
+            let boots = status["totals"]["spawned"].as_u64() > Some(6);
+            (boots && row["state"] == "ready").then(|| row["pid"].as_i64())?
+        });
+        assert!(reach(&format!("tcp://{fresh}")).is_err());
+        let canary = Process::find(canary as i32).unwrap();
+        until("it does not spin over the address that is gone", || canary.is_asleep());
+        std::fs::remove_file(sandbox.path("fail")).unwrap();
+        sandbox.settled(2);
+        assert!(!sandbox.read("app.log").contains("cannot go on"), "{accept}");
+        sandbox.ok(&["stop"]);
+    }
 }

@@ -102,9 +102,11 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.maker != std::process::id() || self.identity.is_none() {
+            return;
+        }
         let found = std::fs::symlink_metadata(&self.path).ok();
-        let same = found.as_ref().map(identity) == self.identity;
-        if same && self.identity.is_some() && self.maker == std::process::id() {
+        if found.as_ref().map(identity) == self.identity {
             let _ = std::fs::remove_file(&self.path);
         }
     }
