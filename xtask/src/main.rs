@@ -35,6 +35,8 @@ cargo xtask COMMAND
                                  the black-box suite, N rounds; no process may be left over
   bench boot [--rounds N] [--only PART] [--strict] [--bare | --fixture PROGRAM]
                                  start, replace, idle and scale, side by side with a bare C fork loop
+  bench accept [--rounds N] [--only PART] [--strict] [--echo PROGRAM]
+                                 connections: throughput, fairness and cost, side by side with a C echo server
 ";
 
 fn main() -> ExitCode {

@@ -74,12 +74,30 @@ impl Process {
         children
     }
 
-    /// Nanoseconds on a CPU, user and kernel together.
+    /// Nanoseconds that its threads have been on a CPU, user and kernel together.
     pub(crate) fn cpu_nanoseconds(self) -> Result<u64> {
-        let path = self.path("schedstat");
-        let text = std::fs::read_to_string(&path).context(|| path.display())?;
-        let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
-        first.context(|| format!("{} has no first number", path.display()))
+        let path = self.path("task");
+        let mut sum: u64 = 0;
+        for thread in std::fs::read_dir(&path).context(|| path.display())?.flatten() {
+            let path = thread.path().join("schedstat");
+            let text = std::fs::read_to_string(&path).context(|| path.display())?;
+            let first: Option<u64> =
+                text.split_whitespace().next().and_then(|word| word.parse().ok());
+            sum += first.context(|| format!("{} has no first number", path.display()))?;
+        }
+        Ok(sum)
+    }
+
+    /// Whether a debugger looks at all its threads.
+    pub(crate) fn is_traced(self) -> bool {
+        let traced = |thread: std::fs::DirEntry| {
+            let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| {
+                line.strip_prefix("TracerPid:").is_some_and(|tracer| tracer.trim() != "0")
+            })
+        };
+        let threads = std::fs::read_dir(self.path("task"));
+        threads.is_ok_and(|mut threads| threads.all(|thread| thread.is_ok_and(&traced)))
     }
 
     /// How often it gave up the CPU of its own accord: each time it went to sleep.

@@ -5,12 +5,13 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
 //! | `job_ms` | `sleep`: how long one job takes; default an hour |
 //! | `leak_bytes` | how much a `leak` or `hoard` takes; default 1 MiB |
+//! | `requests` | `count`: how many; default a million |
 //! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop`, `done` (a `sleep` or `orphans`) |
 //! | `ready_fifo` | write the same line here when ready |
 //! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
@@ -156,6 +157,12 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
             while concerned(cx)? && cx.sleep(pause) {}
             drop(hoard);
             journal(cx, "freed")?;
+        }
+        "count" => {
+            for _ in 0..cx.app_or("requests", 1_000_000)? {
+                drop(cx.request());
+            }
+            journal(cx, "done")?;
         }
         "error" => return Err("the fixture was told to fail a job".into()),
         "panic" => panic!("the fixture was told to panic in a job"),

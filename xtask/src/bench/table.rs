@@ -3,6 +3,8 @@
 
 use std::thread::available_parallelism;
 
+use super::columns;
+
 /// What both sides measured. Not a number where a side has no such thing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figures {
@@ -15,13 +17,18 @@ pub(super) enum Unit {
     Seconds,
     Bytes,
     Count,
+    /// The same, where fractions matter.
+    Mean,
     Times,
+    PerSecond,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Target {
     /// Ours over theirs.
     Ratio(f64),
+    /// The same, where more is better.
+    RatioAtLeast(f64),
     /// Ours alone.
     AtMost(f64),
     None,
@@ -39,6 +46,11 @@ impl Row {
     /// A claim of the kind "at most so many times what it costs in C".
     pub(super) fn ratio(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
         Self { what, unit, figures, target: Target::Ratio(target) }
+    }
+
+    /// A claim of the kind "at least such a part of what C does".
+    pub(super) fn at_least(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
+        Self { what, unit, figures, target: Target::RatioAtLeast(target) }
     }
 
     /// A claim that stands for itself.
@@ -65,6 +77,7 @@ impl Row {
     fn is_met(&self) -> Option<bool> {
         match self.target {
             Target::Ratio(most) => self.ratio_of_sides().map(|ratio| ratio <= most),
+            Target::RatioAtLeast(least) => self.ratio_of_sides().map(|ratio| ratio >= least),
             Target::AtMost(most) => self.figures.ours.map(|ours| ours <= most),
             Target::None => None,
         }
@@ -81,6 +94,7 @@ impl Row {
         };
         let target = match self.target {
             Target::Ratio(most) => format!("<= {most} x C"),
+            Target::RatioAtLeast(least) => format!(">= {least} x C"),
             Target::AtMost(most) => format!("<= {}", self.unit.show(most)),
             Target::None => String::new(),
         };
@@ -104,12 +118,16 @@ impl Unit {
     fn show(self, value: f64) -> String {
         match self {
             _ if !value.is_finite() => "-".to_owned(),
+            Unit::Seconds if value < 0.000_001 => format!("{:.1} ns", value * 1e9),
+            Unit::Seconds if value < 0.000_1 => format!("{:.1} us", value * 1e6),
             Unit::Seconds if value < 0.001 => format!("{:.0} us", value * 1e6),
             Unit::Seconds if value < 1.0 => format!("{:.2} ms", value * 1e3),
             Unit::Seconds => format!("{value:.2} s"),
             Unit::Bytes => format!("{:.0} KiB", value / 1024.0),
             Unit::Count => format!("{value:.0}"),
+            Unit::Mean => format!("{value:.1}"),
             Unit::Times => format!("{value:.2} x"),
+            Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
         }
     }
 }
@@ -125,32 +143,20 @@ pub(super) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Prints what was compared with, and the rows in columns.
-pub(super) fn print(compiler: &str, rounds: usize, rows: &[Row]) {
+/// Prints what was compared with.
+pub(super) fn head(compiler: &str, rounds: usize, rival: &str) {
     let kernel = rustix::system::uname();
     let cores = available_parallelism().map_or(1, usize::from);
-    println!("\nmedians of {rounds} rounds or more, sides in turn, against a bare fork loop in C");
+    println!("\nmedians of {rounds} rounds or more, sides in turn, against {rival}");
     println!("{compiler} -O2, Linux {}, {cores} cores\n", kernel.release().to_string_lossy());
-    print!("{}", layout(rows));
 }
 
-fn layout(rows: &[Row]) -> String {
+/// The rows in columns.
+pub(super) fn layout(rows: &[Row]) -> String {
     let head = ["", "ours", "C", "ratio", "target", ""].map(str::to_owned);
     let lines: Vec<[String; 6]> =
         std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
-    let widths: [usize; 6] = std::array::from_fn(|column| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
-    });
-    let mut text = String::new();
-    for [what, ours, bare, ratio, target, verdict] in &lines {
-        let [w0, w1, w2, w3, w4, _] = widths;
-        let line = format!(
-            "{what:<w0$}  {ours:>w1$}  {bare:>w2$}  {ratio:>w3$}  {target:<w4$}  {verdict}"
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    columns::layout(&lines, 1..4)
 }
 
 #[cfg(test)]
@@ -181,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn more_can_be_better() {
+        let rate = |ours| {
+            let figures = Figures { ours: Some(ours), bare: 1000.0 };
+            Row::at_least("a".to_owned(), Unit::PerSecond, figures, 0.9)
+        };
+        assert!(!rate(900.0).is_missed());
+        assert!(rate(899.0).is_missed());
+        assert!(layout(&[rate(899.0)]).contains("0.9 k/s"));
+    }
+
+    #[test]
     fn figures_have_their_unit() {
         let shown = layout(&[ratio(0.0363, 0.000_330)]);
         let words: Vec<&str> = shown.lines().nth(1).unwrap().split_whitespace().collect();
@@ -189,6 +206,7 @@ mod tests {
             ["a", "36.30", "ms", "330", "us", "110.00", "<=", "1.5", "x", "C", "MISSED"]
         );
         assert_eq!(Unit::Bytes.show(400.0 * 1024.0), "400 KiB");
+        assert_eq!(Unit::Seconds.show(41e-9), "41.0 ns");
         assert_eq!(Unit::Seconds.show(f64::NAN), "-");
     }
 }

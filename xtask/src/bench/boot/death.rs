@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Sides;
-use super::table::{Row, Unit, median};
 use crate::bench::stamps::Stamps;
+use crate::bench::table::{Row, Unit, median};
 use crate::error::Result;
 
 /// Each worker dies once: the second death of one slot in a row would be answered later on purpose.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Sides;
 use super::herd::{Herd, Side};
-use super::stamps::Stamps;
-use super::table::{Figures, Row, Unit, median};
+use crate::bench::stamps::Stamps;
+use crate::bench::table::{Figures, Row, Unit, median};
 use crate::error::Result;
 use crate::process::Process;
 use crate::wait;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::stamps::Stamps;
-use super::{fixture, fork_loop};
+use crate::bench::application::Daemon;
+use crate::bench::group::Group;
+use crate::bench::stamps::{self, Stamps};
 use crate::error::{Error, Result};
 use crate::process::Process;
 use crate::wait;
@@ -32,8 +33,8 @@ pub(super) struct Herd {
 /// What ends it.
 #[derive(Debug)]
 pub(super) enum End {
-    Daemon { _daemon: fixture::Daemon },
-    Group { _group: fork_loop::Group },
+    Daemon { _daemon: Daemon },
+    Group { _group: Group },
 }
 
 impl Herd {
@@ -69,7 +70,7 @@ impl Herd {
     /// ready.
     pub(super) fn replace(&self, victim: Process, stamps: &mut Stamps) -> Result<u64> {
         let handle = victim.open()?;
-        let killed = super::stamps::now();
+        let killed = stamps::now();
         handle.kill()?;
         let ready = stamps.next(Duration::from_secs(30))?;
         let took = ready.checked_sub(killed);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Sides;
-use super::table::{Figures, Row, Unit};
+use crate::bench::table::{Figures, Row, Unit};
 use crate::error::Result;
 use crate::process::Process;
 use crate::wait;

@@ -1,7 +1,7 @@
 //! From nothing to 256 workers that are ready.
 
 use super::Sides;
-use super::table::{Row, Unit, median};
+use crate::bench::table::{Row, Unit, median};
 use crate::error::Result;
 
 const WORKERS: usize = 256;

@@ -1,0 +1,122 @@
+//! `cargo xtask bench accept`: taking connections and answering on them, by the echo example.
+
+mod calls;
+mod cores;
+mod fairness;
+mod held;
+mod kept;
+mod load;
+mod new;
+mod nginx;
+mod request;
+mod server;
+
+use std::path::PathBuf;
+
+use super::application::Application;
+use super::options::Options;
+use super::scratch::Scratch;
+use super::table::{self, Row};
+use super::{c, undisturbed};
+use crate::args::Args;
+use crate::error::{Context, Result};
+use crate::interrupt;
+use crate::workspace::Workspace;
+use cores::Cores;
+use fairness::Spread;
+use load::Load;
+use server::Servers;
+
+/// Both sides, and what both are measured with.
+#[derive(Debug)]
+struct Bench {
+    servers: Servers,
+    load: Load,
+    cores: Cores,
+    workspace: Workspace,
+    scratch: PathBuf,
+    rounds: usize,
+}
+
+/// What a part has to say.
+#[derive(Debug, Default)]
+struct Findings {
+    rows: Vec<Row>,
+    spreads: Vec<Spread>,
+    notes: Vec<String>,
+}
+
+const PARTS: [(&str, Part); 6] = [
+    ("kept", kept::measure),
+    ("new", new::measure),
+    ("fairness", fairness::measure),
+    ("held", held::measure),
+    ("calls", calls::measure),
+    ("request", request::measure),
+];
+
+/// What measures a part.
+type Part = fn(&Bench, &mut Findings) -> Result;
+
+/// What to build, and what comes of it.
+const ECHO: (&str, &str) = ("--package processhandler --example echo", "examples/echo");
+
+pub(super) fn command(mut args: Args) -> Result {
+    let program: Option<PathBuf> = args.option("--echo")?;
+    let options = Options::take(args)?;
+    let parts = options.chosen(&PARTS)?;
+    let workspace = Workspace::load()?;
+    interrupt::watch()?;
+
+    let scratch = Scratch::new()?;
+    let echo = Application::new(&workspace, program, ECHO, scratch.path())?;
+    let bench = Bench {
+        servers: Servers {
+            echo,
+            rival: c::compile(&workspace, &scratch, "echo_server")?,
+            scratch: scratch.path().to_owned(),
+        },
+        load: Load::new(c::compile(&workspace, &scratch, "echo_load")?),
+        cores: Cores::look()?,
+        workspace,
+        scratch: scratch.path().to_owned(),
+        rounds: options.rounds,
+    };
+    let directory = bench.servers.echo.directory();
+    let (findings, left) = undisturbed(directory, &scratch, || bench.measure(parts))?;
+
+    table::head(&c::compiler()?, options.rounds, "an echo server in C");
+    findings.print();
+    left?;
+    options.judge(findings.missed())
+}
+
+impl Bench {
+    fn measure(&self, parts: &[(&str, Part)]) -> Result<Findings> {
+        let mut findings = Findings::default();
+        for (name, part) in parts {
+            eprintln!("measuring {name}…");
+            part(self, &mut findings).context(|| name)?;
+        }
+        Ok(findings)
+    }
+}
+
+impl Findings {
+    fn print(&self) {
+        if !self.rows.is_empty() {
+            println!("{}", table::layout(&self.rows));
+        }
+        if !self.spreads.is_empty() {
+            println!("{}", fairness::layout(&self.spreads));
+        }
+        for note in &self.notes {
+            println!("{note}");
+        }
+    }
+
+    fn missed(&self) -> usize {
+        let rows = self.rows.iter().filter(|row| row.is_missed()).count();
+        rows + self.spreads.iter().filter(|spread| spread.is_missed()).count()
+    }
+}

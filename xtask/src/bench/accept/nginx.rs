@@ -1,0 +1,63 @@
+//! nginx, for comparison: it does more for a request, and has been at it for longer.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::server::bound;
+use crate::bench::group::Group;
+use crate::error::{Context, Result};
+use crate::wait;
+
+/// With the empty line after it, 64 bytes.
+pub(super) const ASK: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Padding: 0123456789abcdef";
+
+/// For the table: what it does instead of an echo.
+pub(super) const SAY: &str = "  nginx, `return 200`";
+
+/// Starts it with a configuration of its own; `None` where it is not installed.
+pub(super) fn start(
+    scratch: &Path,
+    port: u16,
+    workers: usize,
+    core: Option<usize>,
+) -> Result<Option<Group>> {
+    let installed = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
+    if !installed.is_ok_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let directory = scratch.join(format!("nginx-{port}"));
+    std::fs::create_dir(&directory).context(|| directory.display())?;
+    let here = directory.display();
+    let text = format!(
+        "daemon off;\nworker_processes {workers};\npid {here}/pid;\nerror_log {here}/log;\n\
+         user root;\n\
+         events {{ worker_connections 1024; }}\n\
+         http {{\n\
+         access_log off;\nkeepalive_requests 1000000000;\nclient_body_temp_path {here}/body;\n\
+         proxy_temp_path {here}/proxy;\nfastcgi_temp_path {here}/fastcgi;\n\
+         uwsgi_temp_path {here}/uwsgi;\nscgi_temp_path {here}/scgi;\n\
+         server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 ok; }} }}\n\
+         }}\n"
+    );
+    let file = directory.join("conf");
+    std::fs::write(&file, text).context(|| file.display())?;
+    let mut command = bound(Path::new("nginx"), core);
+    command.arg("-e").arg(directory.join("log")).arg("-p").arg(&directory).arg("-c").arg(&file);
+    let group = Group::spawn(command)?;
+    let ready = || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+            && group.master().children().len() == workers
+    };
+    wait::until("nginx starts", Duration::from_secs(10), ready)?;
+    Ok(Some(group))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn both_are_asked_with_as_many_bytes() {
+        assert_eq!(super::ASK.len() + "\r\n\r\n".len(), 64);
+    }
+}

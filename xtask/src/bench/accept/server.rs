@@ -1,0 +1,119 @@
+//! Those that are asked: ours, and its rivals.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::nginx;
+use crate::bench::application::{Application, Daemon};
+use crate::bench::group::Group;
+use crate::error::{Context, Error, Result};
+use crate::process::Process;
+
+/// How to make them.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) echo: Application,
+    pub(super) rival: PathBuf,
+    pub(super) scratch: PathBuf,
+}
+
+/// One that listens, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) port: u16,
+    /// What to ask, where it is no echo.
+    pub(super) words: Option<&'static str>,
+    master: Process,
+    expected: usize,
+    _end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    Daemon { _daemon: Daemon },
+    Group { _group: Group },
+}
+
+impl Servers {
+    /// The echo example.
+    pub(super) fn ours(
+        &self,
+        class: &str,
+        accept: &str,
+        workers: usize,
+        core: Option<usize>,
+    ) -> Result<Server> {
+        let port = free_port()?;
+        let mut settings = format!(
+            "bind = 127.0.0.1:{port}\nworker_class = {class}\naccept = {accept}\n\
+             number_workers = {workers}\n"
+        );
+        if let Some(core) = core {
+            settings += &format!("cpu_affinity = {core}\n");
+        }
+        let daemon = self.echo.start(&format!("{class}-{accept}-{workers}-{port}"), &settings)?;
+        let master = daemon.master().context(|| "no pidfile after start")?;
+        let end = End::Daemon { _daemon: daemon };
+        Ok(Server { port, words: None, master, expected: workers, _end: end })
+    }
+
+    /// `bench/echo_server.c`, with one of its strategies.
+    pub(super) fn rival(
+        &self,
+        strategy: &str,
+        workers: usize,
+        core: Option<usize>,
+    ) -> Result<Server> {
+        let mut command = bound(&self.rival, core);
+        command.args([strategy, &workers.to_string()]);
+        let mut group = Group::spawn(command)?;
+        let port = group.number("port")?;
+        let port = u16::try_from(port).context(|| "echo_server's port")?;
+        let master = group.master();
+        let end = End::Group { _group: group };
+        Ok(Server { port, words: None, master, expected: workers, _end: end })
+    }
+
+    /// nginx, where it is installed.
+    pub(super) fn nginx(&self, workers: usize, core: Option<usize>) -> Result<Option<Server>> {
+        let port = free_port()?;
+        let Some(group) = nginx::start(&self.scratch, port, workers, core)? else {
+            return Ok(None);
+        };
+        let master = group.master();
+        let end = End::Group { _group: group };
+        Ok(Some(Server { port, words: Some(nginx::ASK), master, expected: workers, _end: end }))
+    }
+}
+
+impl Server {
+    /// Its workers, and a check that they are as many as they should be.
+    pub(super) fn workers(&self) -> Result<Vec<Process>> {
+        let workers = self.master.children();
+        if workers.len() == self.expected {
+            return Ok(workers);
+        }
+        let (there, expected) = (workers.len(), self.expected);
+        Err(Error::new(format!("{there} workers instead of {expected}")))
+    }
+
+    /// Nanoseconds that its workers spent on a CPU.
+    pub(super) fn cpu_nanoseconds(&self) -> Result<u64> {
+        self.workers()?.into_iter().map(Process::cpu_nanoseconds).sum()
+    }
+}
+
+/// A command that stays on a core.
+pub(super) fn bound(program: &Path, core: Option<usize>) -> Command {
+    let Some(core) = core else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["-c", &core.to_string()]).arg(program);
+    command
+}
+
+/// A port that nobody uses at the moment.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context(|| "bind")?;
+    Ok(listener.local_addr().context(|| "bind")?.port())
+}

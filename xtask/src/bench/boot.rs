@@ -1,0 +1,100 @@
+//! `cargo xtask bench boot`: starting workers, replacing them, having them.
+
+mod death;
+mod fixture;
+mod fork_loop;
+mod herd;
+mod idle;
+mod launch;
+mod thousand;
+
+use std::path::PathBuf;
+
+use super::options::Options;
+use super::table::{self, Figures, Row};
+use super::{c, undisturbed};
+use crate::args::Args;
+use crate::bench::scratch::Scratch;
+use crate::error::{Context, Result};
+use crate::interrupt;
+use crate::workspace::Workspace;
+pub(super) use fixture::FIXTURE;
+use fixture::Fixture;
+use fork_loop::ForkLoop;
+use herd::Side;
+
+/// The two sides of every measurement.
+#[derive(Debug)]
+struct Sides {
+    bare: ForkLoop,
+    /// None with `--bare`, which only asks how fast the machine is.
+    ours: Option<Fixture>,
+    scratch: PathBuf,
+    rounds: usize,
+}
+
+/// A part's name, and what measures it.
+type Part = (&'static str, fn(&Sides) -> Result<Vec<Row>>);
+
+const PARTS: [Part; 4] = [
+    ("launch", launch::measure),
+    ("death", death::measure),
+    ("idle", idle::measure),
+    ("thousand", thousand::measure),
+];
+
+pub(super) fn command(mut args: Args) -> Result {
+    let program: Option<PathBuf> = args.option("--fixture")?;
+    let bare = args.switch("--bare");
+    let options = Options::take(args)?;
+    let parts = options.chosen(&PARTS)?;
+    let workspace = Workspace::load()?;
+    interrupt::watch()?;
+
+    let scratch = Scratch::new()?;
+    let ours = if bare { None } else { Some(Fixture::new(&workspace, program, &scratch)?) };
+    let sides = Sides {
+        bare: ForkLoop::compile(&workspace, &scratch)?,
+        ours,
+        scratch: scratch.path().to_owned(),
+        rounds: options.rounds,
+    };
+    let directory = sides.ours.as_ref().map_or(scratch.path(), Fixture::directory);
+    let (rows, left) = undisturbed(directory, &scratch, || measure(&sides, parts))?;
+
+    table::head(&c::compiler()?, options.rounds, "a bare fork loop in C");
+    print!("{}", table::layout(&rows));
+    left?;
+    options.judge(rows.iter().filter(|row| row.is_missed()).count())
+}
+
+fn measure(sides: &Sides, parts: &[Part]) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (name, part) in parts {
+        eprintln!("measuring {name}…");
+        rows.extend(part(sides).context(|| name)?);
+    }
+    Ok(rows)
+}
+
+impl Sides {
+    /// Where the workers of a side write their stamps.
+    fn stamps(&self, side: &dyn Side) -> PathBuf {
+        self.scratch.join(format!("{}.stamps", side.name()))
+    }
+
+    /// Both, in the order of a turn.
+    fn each(&self) -> Vec<&dyn Side> {
+        let ours = self.ours.as_ref().map(|ours| ours as &dyn Side);
+        ours.into_iter().chain([&self.bare as &dyn Side]).collect()
+    }
+
+    /// What [`Sides::each`] yielded, one figure per side in the same order.
+    fn figures(&self, each: &[f64]) -> Figures {
+        match *each {
+            [ours, bare] => Figures { ours: Some(ours), bare },
+            [bare] => Figures { ours: None, bare },
+            _ => unreachable!("there is one figure per side, and there are one or two sides"),
+        }
+    }
+}
