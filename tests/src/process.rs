@@ -34,6 +34,11 @@ impl Process {
         stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'Z')
     }
 
+    /// Whether it was stopped, as by SIGSTOP.
+    pub fn is_stopped(self) -> bool {
+        stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'T')
+    }
+
     /// Sends a signal, if it is still there.
     pub fn signal(self, signal: Signal) {
         if self.is_alive() {
