@@ -35,7 +35,8 @@ pub(crate) fn serve(
     let mut left = acceptor.last_call()?;
     stop();
     loop {
-        while left > 0 && desk.has_room() {
+        // After a panic there may be nobody to hand them to; they are left to the others.
+        while left > 0 && !desk.has_panicked() && desk.has_room() {
             match acceptor.take_waiting()? {
                 Some(accepted) => {
                     left -= 1;
@@ -44,7 +45,7 @@ pub(crate) fn serve(
                 None => left = 0,
             }
         }
-        if desk.is_clear() && left == 0 {
+        if desk.is_clear() && (left == 0 || desk.has_panicked()) {
             return Ok(());
         }
         acceptor.wait(false)?;
