@@ -1,6 +1,6 @@
 //! An echo server, blocking or asynchronous as its configuration says, that misbehaves on request.
 //!
-//! `cargo run --release --example echo -- run` listens on 127.0.0.1:7007 and on the Unix socket `echo.sock`; try
+//! `cargo run --release --example echo -- run` listens on 127.0.0.1:7007 and on the Unix socket `clients.sock`; try
 //! `--set worker_class=thread` or `async`. Bytes come back as they arrive. A read that begins with `!` is a command:
 //!
 //! | command | effect |

@@ -7,7 +7,6 @@
 //! the next to the others.
 
 use std::io;
-use std::iter;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +60,7 @@ pub(crate) struct Acceptor {
     gate: Gate,
     /// The system has no descriptor for another connection: so long this worker looks away.
     short: Option<Duration>,
-    /// Listeners that were reported readable and not looked at yet.
+    /// Listeners that were reported readable and not looked at yet, the first one last.
     ready: Vec<usize>,
 }
 
@@ -91,29 +90,41 @@ impl Acceptor {
 
     /// Waits for a connection, if the worker is `willing` to take one, and for calls.
     pub(crate) fn wait(&mut self, willing: bool) -> io::Result<Option<Event>> {
-        let pause = self.short.take().or_else(|| self.gate.pause());
-        self.arm(willing && pause.is_none())?;
-        while self.armed
+        // First what this worker was woken for: nobody else was.
+        while willing
+            && self.armed
             && let Some(listener) = self.ready.pop()
         {
             if let Some(accepted) = self.accept(listener)? {
                 return Ok(Some(Event::Connection(accepted)));
             }
         }
+        let short = self.short.take();
+        let polite = if short.is_none() { self.gate.pause() } else { None };
+        let pause = short.or(polite);
+        self.arm(willing && pause.is_none())?;
         let timeout = pause.filter(|_| willing).map_or(EpollTimeout::NONE, |pause| {
             EpollTimeout::try_from(pause.as_millis() as i32).unwrap_or(EpollTimeout::MAX)
         });
         let mut events = [EpollEvent::empty(); 16];
         let count = match self.epoll.wait(&mut events, timeout) {
             Ok(count) => count,
-            Err(Errno::EINTR) => 0,
+            Err(Errno::EINTR) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
         let mut called = false;
-        for event in &events[..count] {
+        // The first is the one that this worker was woken for, and the first to be popped.
+        for event in events[..count].iter().rev() {
             match event.data() {
                 CALL => called = true,
                 listener => self.ready.push(listener as usize),
+            }
+        }
+        if count == 0 && willing && polite.is_some() {
+            // Whoever still waits was left by all the others as well: they are stopped, or have no room.
+            if let Some(accepted) = self.take_from(0..=self.post.listeners.len())? {
+                self.gate.was_needed();
+                return Ok(Some(Event::Connection(accepted)));
             }
         }
         Ok(called.then_some(Event::Call))
@@ -122,23 +133,36 @@ impl Acceptor {
     /// Takes a connection that waits: one that another worker left, and up to `left` of the listeners' queues. `None` when there
     /// is no more to take.
     pub(crate) fn take_waiting(&mut self, left: &mut u64) -> io::Result<Option<Accepted>> {
-        let queues = if *left == 0 { 0 } else { self.post.listeners.len() };
-        for source in iter::once(self.post.listeners.len()).chain(0..queues) {
+        let channel = self.post.listeners.len();
+        let queues = if *left == 0 { 0 } else { channel };
+        // With a successor, that goes on with what others leave.
+        let channel = self.post.board.is_stopping().then_some(channel);
+        let taken = self.take_from(channel.into_iter().chain(0..queues))?;
+        *left = match &taken {
+            Some(accepted) => left.saturating_sub(u64::from(!accepted.moved)),
+            None => 0,
+        };
+        Ok(taken)
+    }
+
+    /// A connection of the first of these that has one.
+    fn take_from(&mut self, sources: impl Iterator<Item = usize>) -> io::Result<Option<Accepted>> {
+        for source in sources {
             if let Some(accepted) = self.accept(source)? {
-                *left = left.saturating_sub(u64::from(!accepted.moved));
                 return Ok(Some(accepted));
             }
         }
-        *left = 0;
         Ok(None)
     }
 
-    /// Leaves the listeners, and says how many connections are to be taken before the worker itself leaves: with a
-    /// successor, none; without, when the master stops or a queue of its own goes with it, those that wait now.
+    /// Leaves the listeners, and says how many connections are to be taken before the worker itself leaves: those that it
+    /// alone was woken for; without a successor, when the master stops or a queue of its own goes with it, those that
+    /// wait now.
     pub(crate) fn last_call(&mut self) -> io::Result<u64> {
+        let woken = self.ready.len() as u64;
         self.arm(false)?;
         if !self.post.board.is_stopping() && !self.post.slot.is_last() {
-            return Ok(0);
+            return Ok(woken);
         }
         let queues = self.post.listeners.iter();
         Ok(queues.map(|listener| listener.waiting().map_or(UNKNOWN, u64::from)).sum())

@@ -34,8 +34,10 @@ pub(crate) fn serve(
     name_the_late(cx, crew);
     let mut left = acceptor.last_call()?;
     stop();
-    let mut more = cx.post().board.is_stopping();
+    let mut more = true;
     loop {
+        // After a panic there may be nobody to hand them to; they are left to the others.
+        more &= !desk.has_panicked();
         while more && desk.has_room() {
             match acceptor.take_waiting(&mut left)? {
                 Some(accepted) => take(accepted),

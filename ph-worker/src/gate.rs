@@ -28,7 +28,8 @@ impl Gate {
 
     /// How long to leave connections to the others; `None`: not at all.
     ///
-    /// It is a pause and not a wait, since nobody would tell this worker that the others have stopped working.
+    /// It is a pause and not a wait, since nobody would tell this worker that the others have stopped working: after it,
+    /// the worker takes what the others have left.
     pub(crate) fn pause(&mut self) -> Option<Duration> {
         // Nobody else could take what waits in a queue of one's own.
         if self.post.settings.accept == Accept::Reuseport {
@@ -43,6 +44,11 @@ impl Gate {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST);
         Some(pause)
+    }
+
+    /// The others had left a connection; the next one should not wait for long.
+    pub(crate) fn was_needed(&mut self) {
+        self.pause = SHORTEST;
     }
 }
 

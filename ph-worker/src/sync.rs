@@ -45,9 +45,7 @@ fn serve<W: ConnectionWorker>(worker: &mut W, cx: &Context) -> io::Result<()> {
         }
     }
     let mut left = acceptor.last_call()?;
-    while cx.post().board.is_stopping()
-        && let Some(accepted) = acceptor.take_waiting(&mut left)?
-    {
+    while let Some(accepted) = acceptor.take_waiting(&mut left)? {
         handle(worker, accepted, cx);
     }
     Ok(())

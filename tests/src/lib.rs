@@ -5,6 +5,7 @@
 
 pub mod background;
 pub mod control;
+pub mod echo;
 pub mod entry;
 pub mod inspect;
 pub mod listeners;

@@ -1,0 +1,199 @@
+//! Scenario 38, and who accepts when somebody can't: a connection is never left to a worker that will not take it.
+
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use ph_tests::echo::{Client, Echo};
+use ph_tests::{Process, Sandbox, each_class, until};
+
+each_class![
+    s38_workers_take_turns_at_a_lock,
+    s38_workers_killed_at_random_leave_no_lock_behind,
+    s38_workers_stopped_at_random_do_not_stop_the_others,
+    a_stopped_worker_leaves_its_share_to_the_others,
+    a_connection_that_woke_a_leaving_worker_is_served,
+];
+
+const LOCK: &str = "number_workers = 3\naccept = lock\n";
+
+fn s38_workers_take_turns_at_a_lock(class: &str) {
+    let settings = format!("{LOCK}bind = 127.0.0.1:0\nunix_socket = a.sock\n");
+    let echo = Echo::start("turns", class, &settings);
+    let workers = echo.settled(3);
+    for listener in echo.listeners() {
+        for number in 0..60 {
+            let mut client = Client::connect(&listener).unwrap();
+            assert_eq!(client.ask(&number.to_string()), number.to_string());
+            let holder = &echo.status()["accept_lock_holder"];
+            assert!(holder.is_null() || holder.as_u64().is_some_and(|id| id < 3), "{holder}");
+        }
+    }
+    assert_eq!(echo.settled(3), workers);
+    echo.ok(&["stop"]);
+}
+
+/// Clients that connect, ask and leave, one after the other, each of a few threads, while `meanwhile` runs.
+///
+/// `lost` is asked about each failure: whether it may be. Returns how many were served.
+fn load(echo: &Echo, lost: impl Fn(&io::Error) -> bool + Sync, meanwhile: impl FnOnce()) -> usize {
+    let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let listener = echo.listener();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    let answer = Client::connect(listener).and_then(|mut it| it.try_ask("hello"));
+                    match answer {
+                        Ok(answer) => assert_eq!(answer, "hello"),
+                        Err(error) => assert!(lost(&error), "{error:?}"),
+                    }
+                    served.fetch_add(1, SeqCst);
+                }
+            });
+        }
+        // Should it panic, the others must end as well.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
+        over.store(true, SeqCst);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    served.into_inner()
+}
+
+fn s38_workers_killed_at_random_leave_no_lock_behind(class: &str) {
+    let settings = format!("{LOCK}restart_backoff = 1ms\nrestart_backoff_max = 1ms\n");
+    let echo = Echo::start("killed", class, &settings);
+    echo.settled(3);
+    // A connection in the hands of a worker that is killed is lost; one that nobody takes is not.
+    let lost = |error: &io::Error| error.kind() != io::ErrorKind::WouldBlock;
+    load(&echo, lost, || {
+        for turn in 0..50 {
+            let workers = echo.workers("ready");
+            let Some((_, victim)) = workers.get(turn % workers.len().max(1)) else { continue };
+            victim.signal(Signal::SIGKILL);
+        }
+    });
+    echo.settled(3);
+    for _ in 0..30 {
+        let began = Instant::now();
+        assert_eq!(echo.client().ask("hello"), "hello");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+    echo.ok(&["stop"]);
+}
+
+fn s38_workers_stopped_at_random_do_not_stop_the_others(class: &str) {
+    let echo = Echo::start("stopped", class, LOCK);
+    let workers = echo.settled(3);
+    load(
+        &echo,
+        |_| false,
+        || {
+            for turn in 0..30 {
+                let (_, stopped) = workers[turn % 3];
+                stopped.signal(Signal::SIGSTOP);
+                until("it is stopped", || stopped.is_stopped());
+                // Whatever it holds, the lock or a connection: others are served all the same.
+                for _ in 0..5 {
+                    let began = Instant::now();
+                    served_by_another(&echo, stopped);
+                    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+                }
+                stopped.signal(Signal::SIGCONT);
+            }
+        },
+    );
+    assert_eq!(echo.settled(3), workers);
+    echo.ok(&["stop"]);
+}
+
+/// Waits for an answer; a connection that the stopped worker has taken is given up for another.
+#[track_caller]
+fn served_by_another(echo: &Echo, stopped: Process) {
+    until("another worker answers", || {
+        let mut client = echo.client();
+        client.stream().set_read_timeout(Some(Duration::from_millis(400))).unwrap();
+        client.try_ask("!pid").is_ok_and(|pid| pid != stopped.pid().to_string())
+    });
+}
+
+/// Connections that stay make the only worker that takes any hold more than the average.
+fn a_stopped_worker_leaves_its_share_to_the_others(class: &str) {
+    // Room for all of them in one worker; one of class sync has room for one, so there they don't stay.
+    let echo = Echo::start("share", class, "number_workers = 2\nthreads = 30\n");
+    let workers = echo.settled(2);
+    let (stopped, other) = (workers[0].1, workers[1].1);
+    stopped.signal(Signal::SIGSTOP);
+    until("it is stopped", || stopped.is_stopped());
+    let began = Instant::now();
+    let mut kept = Vec::new();
+    for _ in 0..20 {
+        let mut client = echo.client();
+        assert_eq!(client.worker(), other.pid());
+        if class != "sync" {
+            kept.push(client);
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    drop(kept);
+    echo.ok(&["stop"]);
+}
+
+/// Something that wants a whole CPU.
+struct Hog(Child);
+
+impl Hog {
+    fn on(cpu: u64) -> Self {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &cpu.to_string(), "sh", "-c", "while :; do :; done"]);
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Hog {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A worker that gets the processor only when nobody else wants it.
+#[track_caller]
+fn starve(worker: Process, cpu: u64) {
+    let pid = worker.pid().to_string();
+    for command in [
+        vec!["taskset", "-a", "-c", "-p", &cpu.to_string(), &pid],
+        vec!["chrt", "-a", "-i", "-p", "0", &pid],
+    ] {
+        let output = Command::new(command[0]).args(&command[1..]).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+    }
+}
+
+/// The kernel wakes one worker for a connection. If that is asked to leave before it has looked, nobody else knows.
+///
+/// On a busy machine there is time for that: here the worker waits for a processor.
+fn a_connection_that_woke_a_leaving_worker_is_served(class: &str) {
+    for round in 0..8 {
+        let echo = Echo::start("woken", class, "number_workers = 2\n");
+        let workers = echo.settled(2);
+        // Whoever took the last one is the last to be woken for the next.
+        let last = echo.client().worker();
+        let (slot, victim) = *workers.iter().find(|(_, it)| it.pid() != last).unwrap();
+        let cpu = *victim.cpus().last().unwrap();
+        let hog = Hog::on(cpu);
+        starve(victim, cpu);
+        let mut control = Sandbox::client(&echo);
+        let mut client = echo.client();
+        client.say("hello");
+        let asked = std::thread::spawn(move || {
+            control.call("stop_worker", vec![slot.into()]).unwrap().unwrap();
+        });
+        let answer = client.try_answer();
+        drop(hog);
+        asked.join().unwrap();
+        assert_eq!(answer.unwrap(), "hello", "round {round}");
+    }
+}
