@@ -9,7 +9,7 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -60,6 +60,8 @@ pub(crate) struct Acceptor {
     gate: Gate,
     /// The system has no descriptor for another connection: so long this worker looks away.
     short: Option<Duration>,
+    /// When that was said last.
+    complained: Option<Instant>,
     /// Listeners that were reported readable and not looked at yet, the first one last.
     ready: Vec<usize>,
 }
@@ -73,6 +75,8 @@ const CALL: u64 = u64::MAX;
 const TURN: Duration = Duration::from_millis(100);
 /// How long a worker looks away that can't accept for want of descriptors.
 const SHORTAGE: Duration = Duration::from_millis(50);
+/// How often it says so, as long as that lasts.
+const COMPLAINT: Duration = Duration::from_secs(10);
 
 impl Acceptor {
     /// The acceptor of a worker that hears of signals through `context`, and of other threads through `bell`.
@@ -85,7 +89,8 @@ impl Acceptor {
         }
         let post = Arc::clone(context.post());
         let gate = Gate::new(Arc::clone(&post));
-        Ok(Self { post, epoll, armed: false, gate, short: None, ready: Vec::new() })
+        let (short, complained) = (None, None);
+        Ok(Self { post, epoll, armed: false, gate, short, complained, ready: Vec::new() })
     }
 
     /// Waits for a connection, if the worker is `willing` to take one, and for calls.
@@ -257,8 +262,9 @@ impl Acceptor {
         const BROKEN: [i32; 4] = [libc::EBADF, libc::EINVAL, libc::ENOTSOCK, libc::EFAULT];
         match error.raw_os_error() {
             Some(code) if SHORT.contains(&code) => {
-                if self.short.is_none() {
+                if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT) {
                     tracing::warn!(%error, "cannot accept; trying again");
+                    self.complained = Some(Instant::now());
                 }
                 self.short = Some(SHORTAGE);
                 Ok(())

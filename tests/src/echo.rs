@@ -93,6 +93,15 @@ impl Echo {
         (0..count).map(|_| self.client()).collect()
     }
 
+    /// Slot and pid of each ready worker, as one status tells them: some may have ended since.
+    #[track_caller]
+    pub fn ready(&self) -> Vec<(u64, i64)> {
+        let status = self.status();
+        let rows = status["workers"].as_array().unwrap().iter();
+        let ready = rows.filter(|row| row["state"] == "ready");
+        ready.map(|row| (row["id"].as_u64().unwrap(), row["pid"].as_i64().unwrap())).collect()
+    }
+
     /// A field of `status`, summed over the workers.
     #[track_caller]
     pub fn sum(&self, field: &str) -> u64 {
@@ -174,13 +183,18 @@ impl Client {
         self.try_answer()
     }
 
-    /// A whole line, without its end.
+    /// A whole line, without its end. One that is cut off is [`io::ErrorKind::InvalidData`]; the end of a connection
+    /// that had no answer for us yet is none of that.
     pub fn try_answer(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.0.read_line(&mut line)?;
-        line.strip_suffix('\n').map(str::to_owned).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::UnexpectedEof, format!("the end came after {line:?}"))
-        })
+        let mut line = Vec::new();
+        let read = self.0.read_until(b'\n', &mut line);
+        if line.is_empty() {
+            read?;
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let text = String::from_utf8_lossy(&line);
+        let cut = || io::Error::new(io::ErrorKind::InvalidData, format!("cut off: {text}"));
+        text.strip_suffix('\n').map(str::to_owned).ok_or_else(cut)
     }
 
     /// The worker that serves this connection.

@@ -10,6 +10,7 @@ pub mod entry;
 pub mod inspect;
 pub mod listeners;
 pub mod lives;
+pub mod load;
 pub mod preload;
 pub mod process;
 pub mod sandbox;

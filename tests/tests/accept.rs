@@ -2,12 +2,11 @@
 
 use std::io;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use ph_tests::echo::{Client, Echo};
-use ph_tests::{Process, Sandbox, each_class, until};
+use ph_tests::{Process, Sandbox, each_class, load, until};
 
 each_class![
     s38_workers_take_turns_at_a_lock,
@@ -35,40 +34,13 @@ fn s38_workers_take_turns_at_a_lock(class: &str) {
     echo.ok(&["stop"]);
 }
 
-/// Clients that connect, ask and leave, one after the other, each of a few threads, while `meanwhile` runs.
-///
-/// `lost` is asked about each failure: whether it may be. Returns how many were served.
-fn load(echo: &Echo, lost: impl Fn(&io::Error) -> bool + Sync, meanwhile: impl FnOnce()) -> usize {
-    let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let listener = echo.listener();
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while !over.load(SeqCst) {
-                    let answer = Client::connect(listener).and_then(|mut it| it.try_ask("hello"));
-                    match answer {
-                        Ok(answer) => assert_eq!(answer, "hello"),
-                        Err(error) => assert!(lost(&error), "{error:?}"),
-                    }
-                    served.fetch_add(1, SeqCst);
-                }
-            });
-        }
-        // Should it panic, the others must end as well.
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
-        over.store(true, SeqCst);
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    });
-    served.into_inner()
-}
-
 fn s38_workers_killed_at_random_leave_no_lock_behind(class: &str) {
     let settings = format!("{LOCK}restart_backoff = 1ms\nrestart_backoff_max = 1ms\n");
     let echo = Echo::start("killed", class, &settings);
     echo.settled(3);
     // A connection in the hands of a worker that is killed is lost; one that nobody takes is not.
     let lost = |error: &io::Error| error.kind() != io::ErrorKind::WouldBlock;
-    load(&echo, lost, || {
+    load::short(&echo, lost, || {
         for turn in 0..50 {
             let workers = echo.workers("ready");
             let Some((_, victim)) = workers.get(turn % workers.len().max(1)) else { continue };
@@ -87,24 +59,20 @@ fn s38_workers_killed_at_random_leave_no_lock_behind(class: &str) {
 fn s38_workers_stopped_at_random_do_not_stop_the_others(class: &str) {
     let echo = Echo::start("stopped", class, LOCK);
     let workers = echo.settled(3);
-    load(
-        &echo,
-        |_| false,
-        || {
-            for turn in 0..30 {
-                let (_, stopped) = workers[turn % 3];
-                stopped.signal(Signal::SIGSTOP);
-                until("it is stopped", || stopped.is_stopped());
-                // Whatever it holds, the lock or a connection: others are served all the same.
-                for _ in 0..5 {
-                    let began = Instant::now();
-                    served_by_another(&echo, stopped);
-                    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-                }
-                stopped.signal(Signal::SIGCONT);
+    load::short(&echo, load::nothing, || {
+        for turn in 0..30 {
+            let (_, stopped) = workers[turn % 3];
+            stopped.signal(Signal::SIGSTOP);
+            until("it is stopped", || stopped.is_stopped());
+            // Whatever it holds, the lock or a connection: others are served all the same.
+            for _ in 0..5 {
+                let began = Instant::now();
+                served_by_another(&echo, stopped);
+                assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             }
-        },
-    );
+            stopped.signal(Signal::SIGCONT);
+        }
+    });
     assert_eq!(echo.settled(3), workers);
     echo.ok(&["stop"]);
 }
