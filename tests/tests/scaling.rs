@@ -104,6 +104,23 @@ fn s15_requests_survive_a_number_that_goes_up_and_down() {
     assert!(log.contains("aborted=0"), "{log}");
 }
 
+/// The kernel wakes one worker for a connection. When that one does not come, another is made.
+#[test]
+fn a_connection_that_no_worker_takes_gets_one() {
+    let address = own_address();
+    let section = DYNAMIC.replace("min_workers = 1", "min_workers = 2");
+    let sandbox = echo("stopped", address, &format!("{section}number_workers = 2\n"));
+    sandbox.ok(&["start"]);
+    let stopped = sandbox.settled(2);
+    for (_, worker) in &stopped {
+        worker.signal(Signal::SIGSTOP);
+        until("it is stopped", || worker.is_stopped());
+    }
+    let server = Client::connect(address).worker();
+    assert!(stopped.iter().all(|(_, worker)| *worker != server));
+    sandbox.ok(&["stop"]);
+}
+
 /// One look in a hundred milliseconds while there is work, and none when there is not.
 #[test]
 fn s46_a_master_at_rest_does_not_look() {

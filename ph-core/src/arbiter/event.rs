@@ -94,6 +94,8 @@ pub struct Load {
     pub held: Vec<(WorkerKey, u64)>,
     /// Connections that nobody has accepted yet.
     pub queue: u32,
+    /// Connections that were accepted so far.
+    pub accepted: u64,
 }
 
 /// Why a configuration was not taken.

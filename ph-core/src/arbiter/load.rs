@@ -82,7 +82,8 @@ impl Arbiter {
 
     /// What a look at the workers tells; and who might be given up, highest id first.
     fn judge(&self, load: &Load, band: &Band) -> (Sample, Vec<WorkerKey>) {
-        let mut sample = Sample { queue: load.queue, ..Sample::default() };
+        let Load { queue, accepted, .. } = *load;
+        let mut sample = Sample { queue, accepted, ..Sample::default() };
         let mut idle = Vec::new();
         for &(key, held) in &load.held {
             let Some(seat) = self.seats.get(&key.slot) else { continue };

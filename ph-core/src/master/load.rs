@@ -17,8 +17,9 @@ impl Master<'_> {
         };
         let held = self.children.iter().map(held).collect();
         let queues = self.listeners().map(waiting);
+        let accepted = self.accepted();
         let queue = queues.fold(0, u32::saturating_add);
-        self.queue.push_back(Event::Load(Load { held, queue }));
+        self.queue.push_back(Event::Load(Load { held, queue, accepted }));
     }
 
     /// Has the kernel tell of the next connection, or of one that waits already. It is left to the workers.
