@@ -66,14 +66,16 @@ impl Workers {
         if self.takes == Some(Takes::Connections) && !listens {
             return Some("this program takes connections; set bind or unix_socket to where".into());
         }
-        match settings.scaling {
-            Scaling::Ondemand if self.takes == Some(Takes::Jobs) => Some(
-                "scaling = ondemand waits for connections, and this program's workers take jobs; \
-                 make it static or dynamic"
-                    .into(),
-            ),
-            Scaling::Static | Scaling::Dynamic | Scaling::Ondemand => None,
+        let scaling = settings.scaling;
+        if scaling == Scaling::Ondemand && self.takes == Some(Takes::Jobs) {
+            let why = "waits for connections, and this program's workers take jobs";
+            return Some(format!("scaling = {scaling} {why}; make it static or dynamic"));
         }
+        if scaling != Scaling::Static && settings.worker_class == WorkerClass::Exec {
+            let why = "has to see who is busy, and a program of its own does not show it";
+            return Some(format!("scaling = {scaling} {why}; make it static"));
+        }
+        None
     }
 }
 

@@ -327,4 +327,8 @@ fn operators_scale_within_the_bounds_and_not_on_demand() {
     let mut scene = Scene::new(policy(1, band(0, 4)));
     scene.step(ask(ScaleBy::Relative(1)));
     assert!(scene.refusal().contains("ondemand"), "{}", scene.refusal());
+    scene.look(&[], 1);
+    scene.boot();
+    scene.step(Event::StopWorker { asked: Some(Ticket(1)), slot: 0 });
+    assert!(scene.refusal().contains("at least one worker stays"), "{}", scene.refusal());
 }
