@@ -3,10 +3,9 @@
 use ph_config::Settings;
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 11] = [
+const REFUSED: [&str; 10] = [
     "command",
     "python_class",
-    "scaling",
     "user",
     "group",
     "chroot",

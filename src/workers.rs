@@ -1,7 +1,7 @@
 //! The kinds of worker that an application has, and the one that its configuration asks for.
 
 use ph_cli::Settings;
-use ph_config::value::choice::WorkerClass;
+use ph_config::value::choice::{Scaling, WorkerClass};
 use ph_core::master::Seat;
 
 /// A worker's whole life in the forked child; returns its exit code.
@@ -60,11 +60,22 @@ impl Workers {
         worker.map_or(ph_cli::Exit::Config.code(), |worker| worker(seat))
     }
 
-    /// A sentence if these settings leave the workers without what they take.
+    /// A sentence if these settings leave the workers without what they take, or nobody to say when they are wanted.
     pub(crate) fn lack(&self, settings: &Settings, listens: bool) -> Option<String> {
         let listens = listens || !settings.bind.is_empty() || settings.unix_socket.is_some();
-        (self.takes == Some(Takes::Connections) && !listens)
-            .then(|| "this program takes connections; set bind or unix_socket to where".to_owned())
+        if self.takes == Some(Takes::Connections) && !listens {
+            return Some("this program takes connections; set bind or unix_socket to where".into());
+        }
+        let scaling = settings.scaling;
+        if scaling == Scaling::Ondemand && self.takes == Some(Takes::Jobs) {
+            let why = "waits for connections, and this program's workers take jobs";
+            return Some(format!("scaling = {scaling} {why}; make it static or dynamic"));
+        }
+        if scaling != Scaling::Static && settings.worker_class == WorkerClass::Exec {
+            let why = "has to see who is busy, and a program of its own does not show it";
+            return Some(format!("scaling = {scaling} {why}; make it static"));
+        }
+        None
     }
 }
 

@@ -78,6 +78,11 @@ impl Channel {
         Ok(Some(Moved { fd, unix, unread }))
     }
 
+    /// Whether a connection is under way that nobody has taken yet.
+    pub fn has_waiting(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.take).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// What becomes writable when the channel holds less.
     pub fn giving(&self) -> BorrowedFd<'_> {
         self.give.as_fd()
@@ -103,10 +108,13 @@ mod tests {
         let channel = Channel::open().unwrap();
         assert!(channel.take().unwrap().is_none());
         let (mut client, server) = UnixStream::pair().unwrap();
+        assert!(!channel.has_waiting());
         channel.give(server.as_fd(), true, b"half a requ").unwrap();
         drop(server);
+        assert!(channel.has_waiting());
         client.write_all(b"est").unwrap();
         let moved = channel.take().unwrap().unwrap();
+        assert!(!channel.has_waiting());
         assert_eq!((moved.unix, moved.unread.as_slice()), (true, &b"half a requ"[..]));
         let mut server = UnixStream::from(moved.fd);
         let mut rest = [0; 3];

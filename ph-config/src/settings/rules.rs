@@ -4,7 +4,7 @@ use super::Settings;
 use crate::{
     error::{ConfigError, Problem},
     layers::Reader,
-    value::choice::{Leader, Scaling, WorkerClass},
+    value::choice::{Accept, Leader, Scaling, WorkerClass},
 };
 
 /// A rule over some keys: the text of what is wrong, if anything is.
@@ -76,6 +76,18 @@ const RULES: &[Rule] = &[
                 format!(
                     "worker_class = {} does not go with {program}; remove it or make it exec",
                     s.worker_class
+                )
+            })
+        },
+    },
+    Rule {
+        keys: &["accept", "scaling"],
+        broken: |s, _| {
+            (s.scaling != Scaling::Static && s.accept == Accept::Reuseport).then(|| {
+                format!(
+                    "accept = reuseport gives each worker a queue of its own, which goes with it; \
+                     with scaling = {} make it exclusive or lock",
+                    s.scaling
                 )
             })
         },

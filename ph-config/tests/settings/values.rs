@@ -178,6 +178,10 @@ fn rules_between_keys_hold() {
         ("worker_class = thread\ncommand = a\n", "worker_class = thread does not go with command"),
         ("user = a:b\ngroup = c\n", "group = c and user = …:b name two groups"),
         ("leader_tls_cert = a\n", "leader_tls_cert and leader_tls_key belong together"),
+        (
+            "accept = reuseport\nscaling = ondemand\n",
+            "with scaling = ondemand make it exclusive or lock",
+        ),
         ("restart_backoff = 1m\n", "restart_backoff_max is below restart_backoff"),
         ("pidfile = x\nlog_file = ./y/../x\n", "pidfile and log_file are both /srv/app/x"),
         ("unix_socket = app.sock\n", "unix_socket and control_socket are both /srv/app/app.sock"),

@@ -92,8 +92,10 @@ pub enum Slots {
 pub struct Load {
     /// Connections or jobs that each process has in hand.
     pub held: Vec<(WorkerKey, u64)>,
-    /// Connections that nobody has accepted yet.
+    /// Connections that wait for a worker.
     pub queue: u32,
+    /// Connections that were accepted so far.
+    pub accepted: u64,
 }
 
 /// Why a configuration was not taken.

@@ -82,16 +82,18 @@ impl Arbiter {
 
     /// What a look at the workers tells; and who might be given up, highest id first.
     fn judge(&self, load: &Load, band: &Band) -> (Sample, Vec<WorkerKey>) {
-        let mut sample = Sample { queue: load.queue, ..Sample::default() };
+        let Load { queue, accepted, .. } = *load;
+        let mut sample = Sample { queue, accepted, ..Sample::default() };
         let mut idle = Vec::new();
         for &(key, held) in &load.held {
+            // Who leaves may hand on what it has.
+            sample.held = sample.held.saturating_add(held);
             let Some(seat) = self.seats.get(&key.slot) else { continue };
             let is_it = |worker: &Worker| worker.key == key && worker.is_ready();
             if !seat.workers.iter().any(is_it) {
                 continue;
             }
             sample.ready += 1;
-            sample.held = sample.held.saturating_add(held);
             sample.roomy += u32::from(held < u64::from(band.capacity));
             // One that is being replaced makes room by itself.
             if held == 0 && seat.open {

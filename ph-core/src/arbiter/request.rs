@@ -121,7 +121,8 @@ impl Arbiter {
             answer(asked, failed(FAILED, self.no_such_worker(slot)), out);
             return;
         }
-        let (least, _) = self.policy.bounds();
+        // On demand, too, the last one may have connections that somebody has to go on with.
+        let least = self.policy.bounds().0.max(1);
         if self.wanted <= least {
             let reason = match least {
                 1 => "at least one worker stays; stop the master instead".to_owned(),

@@ -1,7 +1,7 @@
 //! How many workers the load asks for: one sample after the other, a decision for each.
 //!
 //! *More*, when there is work and nobody has room for it: at once when connections wait, at the second such sample in a
-//! row when they do not. At most twice as many as are ready are wanted then, so those that still boot are waited for, and
+//! row when they do not; also when connections wait and nobody accepts them. At most twice as many as are ready are wanted then, so those that still boot are waited for, and
 //! those that can't boot are not multiplied.
 //!
 //! *Fewer*, when workers have been idle in each sample for `idle_timeout`: one per sample, as many as were idle all the
@@ -62,6 +62,8 @@ pub(super) struct Sample {
     pub(super) held: u64,
     /// Connections that nobody has accepted yet.
     pub(super) queue: u32,
+    /// Connections that were accepted so far.
+    pub(super) accepted: u64,
 }
 
 /// What follows from a sample.
@@ -87,6 +89,12 @@ impl Sample {
         let full = self.ready > 0 && self.roomy == 0 && self.held > spared;
         // Who has room is about to accept one.
         full || self.queue > self.roomy
+    }
+
+    /// Connections wait as they did `before`, and whoever has room lets them. The kernel wakes one worker for each of them,
+    /// and that one may have been given up, or be stopped; nobody else will look. A new one does.
+    fn is_stuck(&self, before: &Self) -> bool {
+        self.queue > 0 && before.queue > 0 && self.accepted == before.accepted
     }
 
     /// How many workers it would take, as far as one can tell.
@@ -158,12 +166,13 @@ impl Watch {
         band: &Band,
     ) -> Decision {
         let before = self.last.replace(sample);
-        if sample.is_too_much(self.spared) {
+        let stuck = before.is_some_and(|before| sample.is_stuck(&before));
+        if stuck || sample.is_too_much(self.spared) {
             self.idle = None;
             let waiting = sample.roomy == 0 && sample.queue > 0;
             let lasting = before.is_some_and(|before| before.is_too_much(self.spared));
             let needed = sample.needs(band);
-            let grow = (waiting || lasting) && needed > wanted;
+            let grow = (waiting || lasting || stuck) && needed > wanted;
             return if grow { Decision::Grow(needed) } else { Decision::Stay };
         }
         let limit = band.idle_timeout.filter(|_| wanted > band.min);

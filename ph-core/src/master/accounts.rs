@@ -129,6 +129,11 @@ impl Master<'_> {
         self.accounts.last = Some((kind, account));
     }
 
+    /// Connections that were accepted so far.
+    pub(super) fn accepted(&self) -> u64 {
+        self.sums().accepted
+    }
+
     fn sums(&self) -> Sums {
         let mut sums = self.accounts.ended;
         for child in self.children.iter() {

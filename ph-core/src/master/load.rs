@@ -17,8 +17,10 @@ impl Master<'_> {
         };
         let held = self.children.iter().map(held).collect();
         let queues = self.listeners().map(waiting);
-        let queue = queues.fold(0, u32::saturating_add);
-        self.queue.push_back(Event::Load(Load { held, queue }));
+        let accepted = self.accepted();
+        let moving = self.channel.as_ref().is_some_and(|channel| channel.has_waiting());
+        let queue = queues.fold(u32::from(moving), u32::saturating_add);
+        self.queue.push_back(Event::Load(Load { held, queue, accepted }));
     }
 
     /// Has the kernel tell of the next connection, or of one that waits already. It is left to the workers.

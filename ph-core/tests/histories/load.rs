@@ -113,8 +113,9 @@ impl World {
         let mut some = |most: u64| if dice.below(4) < busyness { dice.below(most) } else { 0 };
         let held: Vec<_> = self.live.keys().map(|key| (*key, some(5))).collect();
         let queue = some(9) as u32;
+        let accepted = some(2);
         let idle = held.iter().filter(|(_, held)| *held == 0);
         self.load.idle = idle.map(|(key, _)| *key).collect();
-        self.step(Event::Load(Load { held, queue }));
+        self.step(Event::Load(Load { held, queue, accepted }));
     }
 }

@@ -53,6 +53,30 @@ fn a_queue_before_idle_workers_is_none() {
     assert_eq!(scene.arbiter.wanted(), 3, "it does not take them");
 }
 
+/// One that was woken for it does not come, and the kernel wakes no other.
+#[test]
+fn a_connection_that_nobody_accepts_wants_a_worker_who_does() {
+    let mut scene = Scene::new(policy(3, band(1, 8)));
+    scene.sample(&[], 1);
+    assert_eq!(scene.arbiter.wanted(), 3);
+    scene.accepted -= 1;
+    scene.sample(&[], 1);
+    assert_eq!(scene.arbiter.wanted(), 4);
+}
+
+#[test]
+fn a_resting_master_is_not_woken_by_a_connection() {
+    let mut scene = Scene::new(policy(1, band(0, 4)));
+    scene.rest();
+    scene.step(Event::RetireAll);
+    assert_eq!(scene.step(Event::Connected), []);
+    assert_eq!(scene.look(&[], 5), []);
+    reload(&mut scene, policy(1, band(0, 4)));
+    assert_eq!(scene.verdict(), Some(&Verdict::Done));
+    scene.look(&[], 5);
+    assert_eq!(scene.spawned().len(), 1);
+}
+
 #[test]
 fn room_is_what_threads_and_coroutines_have() {
     let four = Band { capacity: 4, ..band(1, 8).unwrap() };
@@ -303,4 +327,8 @@ fn operators_scale_within_the_bounds_and_not_on_demand() {
     let mut scene = Scene::new(policy(1, band(0, 4)));
     scene.step(ask(ScaleBy::Relative(1)));
     assert!(scene.refusal().contains("ondemand"), "{}", scene.refusal());
+    scene.look(&[], 1);
+    scene.boot();
+    scene.step(Event::StopWorker { asked: Some(Ticket(1)), slot: 0 });
+    assert!(scene.refusal().contains("at least one worker stays"), "{}", scene.refusal());
 }

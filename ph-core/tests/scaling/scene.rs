@@ -37,13 +37,15 @@ pub(super) struct Scene {
     pub(super) now: Instant,
     /// What the last step asked for.
     pub(super) actions: Vec<Action>,
+    pub(super) accepted: u64,
 }
 
 impl Scene {
     /// Started, and everybody ready.
     pub(super) fn new(policy: Policy) -> Self {
         let now = Instant::now();
-        let mut scene = Self { arbiter: Arbiter::new(policy, now, 7), now, actions: Vec::new() };
+        let mut scene =
+            Self { arbiter: Arbiter::new(policy, now, 7), now, actions: Vec::new(), accepted: 0 };
         scene.step(Event::Start);
         scene.boot();
         assert_eq!(scene.arbiter.state(now), "running");
@@ -75,11 +77,13 @@ impl Scene {
         rows.iter().filter(|row| row.state == "ready").filter_map(|row| row.key).collect()
     }
 
-    /// Ready workers, in their order, have so much in hand; so many connections wait.
+    /// Ready workers, in their order, have so much in hand; so many connections wait, and some were accepted.
     pub(super) fn look(&mut self, held: &[u64], queue: u32) -> &[Action] {
+        self.accepted += 1;
+        let accepted = self.accepted;
         let rest = std::iter::repeat(&0);
         let held = self.ready().into_iter().zip(held.iter().chain(rest).copied()).collect();
-        self.step(Event::Load(Load { held, queue }))
+        self.step(Event::Load(Load { held, queue, accepted }))
     }
 
     /// The same at the time of the next sample.

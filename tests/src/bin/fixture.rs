@@ -17,7 +17,12 @@
 //! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
 //! | `ignore` | ignore these signals from `setup` on, names by commas |
 //! | `uid` | become this user in `setup` |
+//!
+//! With `FIXTURE_CONNECTIONS` in its environment it takes connections instead of jobs, and echoes; of the keys above it
+//! knows `boot`, `slot`, `flag` and `journal`.
 
+#[path = "fixture/connections.rs"]
+mod connections;
 #[path = "fixture/coroutines.rs"]
 mod coroutines;
 
@@ -258,9 +263,9 @@ impl Hooks for Moments {
 }
 
 fn main() -> ExitCode {
-    App::new("ph-fixture")
-        .job(Fixture::new)
-        .async_job(coroutines::Coroutines::new)
-        .hooks(Moments)
-        .main()
+    let app = App::new("ph-fixture").hooks(Moments);
+    if std::env::var_os("FIXTURE_CONNECTIONS").is_some() {
+        return app.connection(connections::Connections::new).main();
+    }
+    app.job(Fixture::new).async_job(coroutines::Coroutines::new).main()
 }
