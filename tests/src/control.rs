@@ -24,10 +24,9 @@ impl Sandbox {
     pub fn unwatched(&self, master: Process) -> BTreeMap<i32, String> {
         let listeners = self.listeners().len();
         until_some("nobody is connected", || {
-            let files = master.open_files();
-            let sockets = files.values().filter(|file| file.starts_with("socket:")).count();
             // And one more: that of the control socket.
-            (sockets == listeners + 1).then_some(files)
+            let files = master.open_files();
+            (master.sockets().len() == listeners + 1).then_some(files)
         })
     }
 

@@ -27,13 +27,23 @@ impl Sandbox {
 }
 
 impl Process {
-    /// Its sockets, as `/proc` tells them apart, sorted.
+    /// Its sockets, as `/proc` tells them apart, sorted; without the channel by which workers hand connections on.
     pub fn sockets(self) -> Vec<String> {
         let files = self.open_files().into_values();
         let mut sockets: Vec<String> = files.filter(|file| file.starts_with("socket:")).collect();
+        let channels = channels();
+        sockets.retain(|socket| !channels.contains(socket));
         sockets.sort();
         sockets
     }
+}
+
+/// The ends of channels, of all processes: Unix sockets for sequenced packets, as proc_net_unix(5) lists them.
+fn channels() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let rows = table.lines().skip(1).map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let packets = rows.filter(|row| row.get(4) == Some(&"0005"));
+    packets.map(|row| format!("socket:[{}]", row[6])).collect()
 }
 
 /// Connects to what `status` calls a listener. That needs nobody who accepts.
