@@ -197,6 +197,7 @@ impl Context {
         heed: bool,
         left: Option<Duration>,
     ) -> bool {
+        // Whether what was waited for is there, and whether the ear heard something.
         let poll_with = |ear: Option<BorrowedFd<'_>>| {
             let mut waited: SmallVec<[PollFd<'_>; 2]> = SmallVec::new();
             waited.extend(what.map(|(fd, events)| PollFd::new(fd, events)));
@@ -204,19 +205,23 @@ impl Context {
             match poll(&mut waited, milliseconds(left)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Nothing can be wrong but a descriptor that the application has closed: its next use says so.
-                Err(_) => return what.is_some(),
+                Err(_) => return (what.is_some(), true),
             }
-            what.is_some() && waited[0].any().unwrap_or(true)
+            let any = |at: &PollFd<'_>| at.any().unwrap_or(true);
+            let (what, ear) = waited.split_at(usize::from(what.is_some()));
+            (what.iter().any(any), ear.iter().any(any))
         };
         match &self.local.ear {
             // Not ready yet: nothing is noted, and TERM ends the process in the middle of this.
             Ear::Own(source) => {
-                let ready = poll_with(source.borrow().as_ref().map(Source::as_fd));
-                self.take_note(Duration::ZERO);
+                let (ready, heard) = poll_with(source.borrow().as_ref().map(Source::as_fd));
+                if heard {
+                    self.take_note(Duration::ZERO);
+                }
                 ready
             }
             // Once it has rung it rings for ever.
-            Ear::Bell => poll_with(self.stop().bell().filter(|_| heed)),
+            Ear::Bell => poll_with(self.stop().bell().filter(|_| heed)).0,
         }
     }
 

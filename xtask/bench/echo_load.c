@@ -5,6 +5,7 @@
  *     print "rate ANSWERS NANOSECONDS TOTAL": what was in the time but for its first fifth, in which all warms up, and
  *     the answers of the whole time
  *   echo_load ask PORT CLIENTS COUNT     COUNT requests on connections that stay
+ *   echo_load visit PORT CLIENTS COUNT   COUNT connections with a request each
  *   echo_load pids PORT CLIENTS COUNT    COUNT connections, each asking "!pid"; prints "pid PID ANSWERS" for each
  *   echo_load hold PORT COUNT            the same with COUNT that stay, opened before the first question; also prints
  *                                        "slowest NANOSECONDS", from the first connection to the last answer
@@ -243,13 +244,15 @@ int main(int argc, char **argv)
 		measure(1, clients, amount * 1000000);
 	else if (clients > 0 && strcmp(what, "pids") == 0 && amount >= clients)
 		run(1, clients, 0, amount);
+	else if (clients > 0 && strcmp(what, "visit") == 0 && amount >= clients)
+		run(1, clients, 0, amount);
 	else if (clients > 0 && strcmp(what, "ask") == 0 && amount >= clients)
 		run(0, clients, 0, amount);
 	else if (clients > 0 && strcmp(what, "hold") == 0)
 		hold(clients);
 	else {
 		fprintf(stderr, "usage: echo_load keep|new PORT CLIENTS MILLISECONDS [WORDS], "
-				"ask|pids PORT CLIENTS COUNT, or hold PORT COUNT\n");
+				"ask|visit|pids PORT CLIENTS COUNT, or hold PORT COUNT\n");
 		return 2;
 	}
 	print_pids();

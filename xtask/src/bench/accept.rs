@@ -94,6 +94,9 @@ pub(super) fn command(mut args: Args) -> Result {
 impl Bench {
     fn measure(&self, parts: &[(&str, Part)]) -> Result<Findings> {
         let mut findings = Findings::default();
+        if !nginx::is_installed() {
+            findings.notes.push("nginx is not installed: no rows of it".to_owned());
+        }
         for (name, part) in parts {
             eprintln!("measuring {name}…");
             part(self, &mut findings).context(|| name)?;

@@ -3,6 +3,7 @@
 use super::server::Server;
 use super::{Bench, Findings};
 use crate::bench::columns;
+use crate::bench::table::median;
 use crate::error::Result;
 
 const CLIENTS: [usize; 3] = [1, 8, 256];
@@ -54,7 +55,10 @@ fn spread(
 ) -> Result<Spread> {
     let mut spreads = [f64::NAN; CLIENTS.len()];
     for (spread, clients) in spreads.iter_mut().zip(CLIENTS) {
-        *spread = bench.load.pids(server, clients, workers * CONNECTIONS)?.spread();
+        let each: Vec<f64> = (0..bench.rounds)
+            .map(|_| Ok(bench.load.pids(server, clients, workers * CONNECTIONS)?.spread()))
+            .collect::<Result<_>>()?;
+        *spread = median(&each);
     }
     Ok(Spread { who, spreads, is_ours })
 }

@@ -38,9 +38,6 @@ pub(super) fn measure(bench: &Bench, findings: &mut Findings) -> Result {
     ));
     findings.rows.push(cpu(*ours, *bare));
     findings.rows.extend(others.first().map(rival_row));
-    if others.is_empty() {
-        findings.rows.push(absent());
-    }
     Ok(())
 }
 
@@ -52,11 +49,6 @@ pub(super) fn cpu(ours: Rate, bare: Rate) -> Row {
 
 pub(super) fn rival_row(nginx: &Rate) -> Row {
     Row::note(nginx::SAY, Unit::PerSecond, None, nginx.per_second)
-}
-
-/// In place of nginx's figure.
-pub(super) fn absent() -> Row {
-    Row::note(&format!("{} (not installed)", nginx::SAY), Unit::PerSecond, None, f64::NAN)
 }
 
 /// The medians of some turns, taken one server after the other, each time in the other direction.

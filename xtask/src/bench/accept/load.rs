@@ -82,11 +82,11 @@ impl Load {
         Ok(Rate { per_second, cpu: spent as f64 / requests as f64 / 1e9 })
     }
 
-    /// So many requests, one after the other on one connection.
+    /// So many requests, one after the other.
     pub(super) fn ask(&self, server: &Server, connections: Connections, requests: usize) -> Result {
         let kind = match connections {
             Connections::Kept => "ask",
-            Connections::New => "pids",
+            Connections::New => "visit",
         };
         let arguments = [kind, &server.port.to_string(), "1", &requests.to_string()];
         self.spawn(None, &arguments.map(str::to_owned))?.finish().map(|_| ())

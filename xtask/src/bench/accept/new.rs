@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kept::{TURNS, absent, cpu, rival_row, turns};
+use super::kept::{TURNS, cpu, rival_row, turns};
 use super::load::Connections;
 use super::{Bench, Findings};
 use crate::bench::table::{Figures, Row, Unit};
@@ -24,9 +24,6 @@ const STRATEGIES: [&str; 3] = ["blocking", "rearm", "reuseport"];
 pub(super) fn measure(bench: &Bench, findings: &mut Findings) -> Result {
     for workers in WORKERS {
         of_so_many(bench, workers, findings)?;
-    }
-    if bench.servers.nginx(1, None)?.is_none() {
-        findings.rows.push(absent());
     }
     Ok(())
 }

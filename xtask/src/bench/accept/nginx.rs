@@ -16,6 +16,11 @@ pub(super) const ASK: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Padding: 01
 /// For the table: what it does instead of an echo.
 pub(super) const SAY: &str = "  nginx, `return 200`";
 
+pub(super) fn is_installed() -> bool {
+    let said = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
+    said.is_ok_and(|status| status.success())
+}
+
 /// Starts it with a configuration of its own; `None` where it is not installed.
 pub(super) fn start(
     scratch: &Path,
@@ -23,8 +28,7 @@ pub(super) fn start(
     workers: usize,
     core: Option<usize>,
 ) -> Result<Option<Group>> {
-    let installed = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
-    if !installed.is_ok_and(|status| status.success()) {
+    if !is_installed() {
         return Ok(None);
     }
     let directory = scratch.join(format!("nginx-{port}"));
