@@ -1,19 +1,19 @@
 //! The builder that turns an implementation of a worker trait into a program.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_config::value::choice::WorkerClass;
 use ph_core::master::{self, Hooks, Launch, StartError};
-use ph_core::sys::activation::{self, Inherited};
-use ph_core::sys::daemon::{self, Launcher, Side};
+use ph_core::sys::daemon::{self, Side};
 use ph_worker::{
     AsyncConnectionWorker, AsyncJobWorker, ConnectionWorker, Context, Error, JobWorker,
 };
 
+use crate::start::Start;
 use crate::support;
 use crate::workers::{Takes, Workers};
 
@@ -136,9 +136,9 @@ impl App {
         &self,
         settings: Settings,
         request: &LoadRequest,
-        launcher: Option<Launcher>,
-        inherited: Vec<Inherited>,
+        start: Start,
     ) -> Result<(), StartError> {
+        let Start { program, inherited, predecessor, launcher } = start;
         let listens = !inherited.is_empty();
         let reread = || {
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
@@ -155,25 +155,27 @@ impl App {
             hooks,
             launcher,
             inherited,
+            program,
+            predecessor,
         })
     }
 
     fn launch(&self, settings: Settings, request: &LoadRequest, background: bool) -> Exit {
-        // Before anything else of ours is open.
-        let inherited = match activation::take() {
-            Ok(inherited) => inherited,
-            Err(error) => {
-                self.complain(&error.to_string());
-                return Exit::Config;
+        let start = match Start::find() {
+            Ok(start) => start,
+            Err((exit, reason)) => {
+                self.complain(&reason);
+                return exit;
             }
         };
-        if let Some(exit) = self.object(&settings, !inherited.is_empty()) {
+        if let Some(exit) = self.object(&settings, start.listens()) {
             return exit;
         }
-        if background {
-            return self.daemonize(settings, request, inherited);
+        // Who succeeds a master is where that is.
+        if background && start.predecessor.is_none() {
+            return self.daemonize(settings, request, start);
         }
-        match self.serve(settings, request, None, inherited) {
+        match self.serve(settings, request, start) {
             Ok(()) => Exit::Done,
             Err(error) => {
                 self.complain(&error.to_string());
@@ -183,21 +185,18 @@ impl App {
     }
 
     /// In the background; the calling process waits for the daemon's word.
-    fn daemonize(
-        &self,
-        settings: Settings,
-        request: &LoadRequest,
-        inherited: Vec<Inherited>,
-    ) -> Exit {
-        let keep: Vec<BorrowedFd<'_>> = inherited.iter().map(|handed| handed.fd.as_fd()).collect();
-        match daemon::daemonize(&keep) {
+    fn daemonize(&self, settings: Settings, request: &LoadRequest, mut start: Start) -> Exit {
+        let keep = start.inherited.iter().map(|handed| handed.fd.as_fd()).collect::<Vec<_>>();
+        let side = daemon::daemonize(&keep);
+        match side {
             Ok(Side::Launcher(launched)) => {
                 let (code, reason) = launched.wait();
                 self.complain(&reason);
                 Exit::of(code)
             }
             Ok(Side::Daemon(launcher)) => {
-                let result = self.serve(settings, request, Some(launcher), inherited);
+                start.launcher = Some(launcher);
+                let result = self.serve(settings, request, start);
                 result.map_or_else(|error| Exit::of(error.exit_code()), |()| Exit::Done)
             }
             Err(error) => {

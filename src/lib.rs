@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod program;
+mod start;
 mod support;
 mod workers;
 

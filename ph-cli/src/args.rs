@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Restart,
     /// Read the configuration again and replace the workers, new before old
     Reload,
+    /// Have the program as it is on disk now take over; returns when it serves
+    Upgrade,
     /// Show the master and its workers
     Status {
         /// As one JSON object

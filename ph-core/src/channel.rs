@@ -43,6 +43,11 @@ impl Channel {
         Ok(Self { give, take })
     }
 
+    /// The channel of these two ends, which another process made.
+    pub(crate) fn of(give: OwnedFd, take: OwnedFd) -> Self {
+        Self { give, take }
+    }
+
     /// Hands a connection on. `WouldBlock` when as many are under way as the channel holds; see [`giving`](Self::giving).
     pub fn give(&self, connection: BorrowedFd<'_>, unix: bool, unread: &[u8]) -> io::Result<()> {
         let descriptors = [connection];

@@ -28,6 +28,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Stop { quick } => lifecycle::stop(&request, quick),
         Command::Restart => lifecycle::restart(host, &request),
         Command::Reload => lifecycle::reload(&request),
+        Command::Upgrade => change(&request, "upgrade", Vec::new()),
         Command::Status { json } => status::show(&request, json),
         Command::Scale { by } => scale::scale(&request, by),
         Command::Worker(command) => worker::dispatch(&request, command),

@@ -48,6 +48,14 @@ pub enum Action {
     Sweep,
     /// Read and validate the configuration; answer with `ConfigRead`.
     ReadConfig,
+    /// Start another master, of the program as it is on disk now; answer with `SuccessorReady` or `SuccessorFailed`.
+    StartSuccessor,
+    /// Tell the successor to take over; answer with `SuccessorServes` or `SuccessorFailed`.
+    Bequeath,
+    /// Everything that a master has but its workers is the successor's from here on.
+    HandOver,
+    /// End the successor and what it started, if there is any of it.
+    EndSuccessor,
     /// Give up the settings of every generation but these.
     KeepGenerations(Vec<u32>),
     /// Tell the one who asked.
@@ -84,6 +92,8 @@ pub enum Verdict {
 pub enum Outcome {
     /// It was asked to.
     Stopped,
+    /// Another master has taken over.
+    HandedOver,
     /// The first generation could not boot; one sentence says why.
     BootFailed(String),
 }

@@ -207,6 +207,20 @@ pub enum Event {
         /// How fast at least.
         speed: Speed,
     },
+    /// Another master is to take over, of the program as it is on disk now.
+    Upgrade {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+    },
+    /// The answer to [`Action::StartSuccessor`](super::Action::StartSuccessor): its workers are ready.
+    SuccessorReady,
+    /// The answer to [`Action::Bequeath`](super::Action::Bequeath): it serves in this master's place.
+    SuccessorServes,
+    /// The other answer: it could not be started, ended, or gave up.
+    SuccessorFailed {
+        /// One sentence for a person.
+        reason: String,
+    },
     /// Nobody waits for this ticket's answer any more.
     Forget(Ticket),
 }

@@ -38,6 +38,7 @@ impl Arbiter {
                 self.kill_unasked(now, key, &Cause::BootTimeout(limit), out);
             }
         }
+        self.expire_upgrade(now, out);
         if self.scan.take_if(|at| *at <= now).is_some() {
             // Only a worker past its boot can be inside a request.
             let working = |worker: &Worker| {
@@ -104,6 +105,7 @@ impl Arbiter {
             worker.forgive(&self.policy, now);
         }
         self.scaler.count_anew();
+        self.forgive_upgrade(now);
         self.forgiven = Some(now);
         out.push(Action::Tell(Note::Gap(gap)));
     }

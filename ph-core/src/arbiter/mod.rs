@@ -37,6 +37,7 @@ mod roll;
 mod scaler;
 mod seat;
 mod status;
+mod upgrade;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ pub use policy::{Band, MAX_WORKERS, Policy};
 use scaler::Scaler;
 use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
+use upgrade::Upgrade;
 use worker::{State, Worker};
 
 /// A deadline missed by more than this was not missed by a busy master, but by a stopped one.
@@ -78,6 +80,7 @@ pub struct Arbiter {
     reload: Option<Reload>,
     /// A reload that waits for the one under way, with all who asked for it.
     queued: Option<Vec<Ticket>>,
+    upgrade: Option<Upgrade>,
     waiters: Vec<Waiter>,
     /// The system refuses to make processes: no slot tries before then.
     trouble: Option<Trouble>,
@@ -143,6 +146,7 @@ impl Arbiter {
             spawned: 0,
             reload: None,
             queued: None,
+            upgrade: None,
             waiters: Vec::new(),
             trouble: None,
             scan: None,
@@ -159,6 +163,24 @@ impl Arbiter {
             now,
             deadline: None,
         }
+    }
+
+    /// The arbiter of a master that takes over from another, whose workers are of the generation `former`. It begins
+    /// with the number of workers that an operator had that one have.
+    pub fn succeeding(
+        policy: Policy,
+        former: u32,
+        wanted: Option<u32>,
+        now: Instant,
+        seed: u64,
+    ) -> Self {
+        let mut arbiter = Self::new(policy, now, seed);
+        arbiter.generation = former.saturating_add(1);
+        arbiter.newest = arbiter.generation;
+        let fits =
+            |wanted: &u32| (1..=MAX_WORKERS).contains(wanted) && arbiter.policy.band.is_none();
+        arbiter.wanted = wanted.filter(fits).unwrap_or(arbiter.wanted);
+        arbiter
     }
 
     /// Takes one event at an instant and returns what to do about it, in order.
@@ -202,7 +224,7 @@ impl Arbiter {
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats
             .chain([trouble, self.scan, self.weigh, self.sweep, self.guard_retry])
-            .chain([self.scaler.deadline()])
+            .chain([self.scaler.deadline(), self.upgrade.as_ref().and_then(|it| it.deadline)])
             .flatten()
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
@@ -250,6 +272,10 @@ impl Arbiter {
             Event::Exited { worker, status } => self.exited(now, worker, status, out),
             Event::Scale { asked, by } => self.scale(now, asked, by, out),
             Event::Reload { asked } => self.reload_asked(now, asked, out),
+            Event::Upgrade { asked } => self.upgrade_asked(now, asked, out),
+            Event::SuccessorReady => self.successor_ready(out),
+            Event::SuccessorServes => self.successor_serves(now, out),
+            Event::SuccessorFailed { reason } => self.successor_failed(now, &reason, out),
             Event::ConfigRead(result) => self.config_read(now, result, out),
             Event::Restart { asked, slots } => self.restart(now, asked, slots, out),
             Event::StopWorker { asked, slot } => self.stop_worker(now, asked, slot, out),

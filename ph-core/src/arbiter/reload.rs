@@ -41,7 +41,8 @@ impl Arbiter {
 
     /// Not during another, and not while two generations drain: a third would triple what the service takes.
     fn may_reload(&self) -> bool {
-        let free = self.reload.is_none() && matches!(self.phase, Phase::Running | Phase::Resting);
+        let free = self.reload.is_none() && self.upgrade.is_none();
+        let free = free && matches!(self.phase, Phase::Running | Phase::Resting);
         free && self.draining_generations() < MOST_DRAINING
     }
 

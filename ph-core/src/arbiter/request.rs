@@ -187,7 +187,7 @@ impl Arbiter {
             Phase::New | Phase::Starting | Phase::Running | Phase::Resting => {
                 let asked = asked.into_iter().collect();
                 self.phase = Phase::Stopping { speed, outcome, asked };
-                self.end_changes(now, out);
+                self.end_changes(now, "the master is stopping", out);
                 speed
             }
         };
@@ -197,8 +197,9 @@ impl Arbiter {
     }
 
     /// Whoever waits for anything but the end will not see it come true.
-    fn end_changes(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let verdict = failed(FAILED, "the master is stopping".to_owned());
+    pub(super) fn end_changes(&mut self, now: Instant, why: &str, out: &mut Vec<Action>) {
+        let verdict = failed(FAILED, why.to_owned());
+        self.successor_failed(now, why, out);
         let reload = self.reload.take().map(|reload| {
             self.record("reload", reload.began, &verdict, now, out);
             reload.asked
@@ -329,6 +330,7 @@ impl Arbiter {
 
     /// The asker has gone; what was asked goes on.
     pub(super) fn forget(&mut self, ticket: Ticket) {
+        self.forget_upgrade(ticket);
         for waiter in &mut self.waiters {
             waiter.asked.take_if(|asked| *asked == ticket);
         }

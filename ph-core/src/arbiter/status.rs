@@ -60,6 +60,7 @@ impl Arbiter {
         match self.phase {
             Phase::New | Phase::Starting => "starting",
             Phase::Stopping { .. } | Phase::Over => "stopping",
+            Phase::Running | Phase::Resting if self.upgrade.is_some() => "upgrading",
             Phase::Running | Phase::Resting if self.reload.is_some() => "reloading",
             Phase::Running | Phase::Resting if self.is_degraded(now) => "degraded",
             Phase::Running | Phase::Resting => "running",
@@ -84,6 +85,11 @@ impl Arbiter {
     /// Whether a worker in a slot is ready, and is not asked to leave.
     pub fn is_served(&self, slot: u32) -> bool {
         self.seats.get(&slot).is_some_and(Seat::has_ready)
+    }
+
+    /// The number of workers that the configuration names.
+    pub fn configured(&self) -> u32 {
+        self.policy.number_workers
     }
 
     /// The generation that workers should be of.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
@@ -43,6 +44,19 @@ impl fmt::Display for Address {
     }
 }
 
+/// What [`Display`](fmt::Display) says, read back.
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let address = text.strip_prefix("tcp://").and_then(|address| address.parse().ok());
+        address.map(Self::Tcp).ok_or("no address of a listener")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +69,7 @@ mod tests {
             (Address::Unix("/run/a.sock".into()), "unix:/run/a.sock"),
         ] {
             assert_eq!(address.to_string(), text);
+            assert_eq!(text.parse(), Ok(address));
         }
     }
 

@@ -43,6 +43,41 @@ impl Listener {
         Self { fd, asked: address.clone(), address, origin: Origin::Inherited }
     }
 
+    /// One that another master opened, and leaves to this one once it says so.
+    pub(crate) fn succeed(
+        fd: OwnedFd,
+        asked: Address,
+        address: Address,
+        inherited: bool,
+    ) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        let origin = match &address {
+            _ if inherited => Origin::Inherited,
+            Address::Tcp(_) => Origin::Tcp,
+            Address::Unix(path) => Origin::Unix(SocketFile::of_another(path)),
+        };
+        Ok(Self { fd, asked, address, origin })
+    }
+
+    /// Its file, if it has one, is this process's from here on.
+    pub(crate) fn claim(&self) {
+        if let Origin::Unix(file) = &self.origin {
+            file.claim();
+        }
+    }
+
+    /// Its file, if it has one, is another's from here on.
+    pub(crate) fn disown(&self) {
+        if let Origin::Unix(file) = &self.origin {
+            file.disown();
+        }
+    }
+
+    /// Where it was asked to listen.
+    pub(crate) fn asked(&self) -> &Address {
+        &self.asked
+    }
+
     /// Where it listens.
     pub fn address(&self) -> &Address {
         &self.address

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use nix::sys::stat::{Mode, fchmod};
 use rustix::io::Errno;
@@ -39,8 +40,8 @@ pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and inode: what is removed at the end is what was made here.
     identity: Option<(u64, u64)>,
-    /// The process that made it: a fork's copy of this removes nothing.
-    maker: u32,
+    /// The process whose it is: a fork's copy of this removes nothing. 0 for nobody of ours.
+    owner: AtomicU32,
 }
 
 impl SocketFile {
@@ -76,12 +77,28 @@ impl SocketFile {
         let file = Self {
             path: path.to_owned(),
             identity: std::fs::symlink_metadata(path).ok().as_ref().map(identity),
-            maker: std::process::id(),
+            owner: AtomicU32::new(std::process::id()),
         };
         // The umask may have taken more than was asked for.
         file.set_mode(mode).map_err(refused)?;
         set_backlog(&socket, backlog).map_err(refused)?;
         Ok((socket, file))
+    }
+
+    /// The file of a socket that another process made, and may leave to this one.
+    pub(crate) fn of_another(path: &Path) -> Self {
+        let identity = std::fs::symlink_metadata(path).ok().as_ref().map(identity);
+        Self { path: path.to_owned(), identity, owner: AtomicU32::new(0) }
+    }
+
+    /// It is this process's from here on.
+    pub(crate) fn claim(&self) {
+        self.owner.store(std::process::id(), Relaxed);
+    }
+
+    /// It is another's from here on.
+    pub(crate) fn disown(&self) {
+        self.owner.store(0, Relaxed);
     }
 
     /// Where it is.
@@ -102,7 +119,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.maker != std::process::id() || self.identity.is_none() {
+        if self.owner.load(Relaxed) != std::process::id() || self.identity.is_none() {
             return;
         }
         let found = std::fs::symlink_metadata(&self.path).ok();

@@ -18,12 +18,13 @@ use super::children::Children;
 use super::control::Control;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
-use super::{Launch, Master};
+use super::{Launch, Master, Predecessor};
 use crate::arbiter::{Arbiter, Outcome, Policy};
 use crate::listen::{ListenError, Listener, Plan, SocketFileError};
 use crate::log::{self, Shape};
 use crate::slots;
 use crate::sys::accept_lock::AcceptLock;
+use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
 use crate::sys::lock::{self, Lock, LockError, PidFile};
 use crate::sys::resolver::{Answers, Resolver};
@@ -74,23 +75,30 @@ const TAKEN: SignalSet = SignalSet::of(&[
 ]);
 
 pub(super) fn boot(mut launch: Launch<'_>) -> Result<(), StartError> {
-    let launcher = launch.launcher.take();
-    let mut waiting = launcher;
+    let mut waiting =
+        Waiting { launcher: launch.launcher.take(), predecessor: launch.predecessor.take() };
     let result = boot_and_run(launch, &mut waiting);
     // Still here: the workers were never ready.
-    if let Some(launcher) = waiting {
-        launcher.tell(&match &result {
-            Ok(()) => (1, "the master was stopped before its workers were ready".to_owned()),
-            Err(error) => (error.exit_code(), error.to_string()),
-        });
+    let (code, reason) = match &result {
+        Ok(()) => (1, "the master was stopped before its workers were ready".to_owned()),
+        Err(error) => (error.exit_code(), error.to_string()),
+    };
+    if let Some(predecessor) = waiting.predecessor {
+        predecessor.tell(&format!("failed {reason}"));
+    }
+    if let Some(launcher) = waiting.launcher {
+        launcher.tell(&(code, reason));
     }
     result
 }
 
-fn boot_and_run(
-    launch: Launch<'_>,
-    waiting: &mut Option<crate::sys::daemon::Launcher>,
-) -> Result<(), StartError> {
+/// Who waits to hear how the boot went.
+struct Waiting {
+    launcher: Option<Launcher>,
+    predecessor: Option<Predecessor>,
+}
+
+fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartError> {
     let settings = launch.settings;
     let shape = match settings.log_format {
         LogFormat::Text => Shape::Text,
@@ -98,13 +106,20 @@ fn boot_and_run(
     };
     log::open(settings.log_file.as_deref(), level_of(&settings), shape)
         .map_err(|error| StartError::Config(error.to_string()))?;
-    let _locks = take_locks(&settings)?;
+    let locks = match &mut waiting.predecessor {
+        Some(predecessor) => {
+            predecessor.check(&settings)?;
+            std::mem::take(&mut predecessor.locks)
+        }
+        None => take_locks(&settings)?,
+    };
     binding::check(&settings.cpu_affinity)?;
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
 
     // An inherited "ignore" would make children vanish without a status.
     ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
     let descriptors = fds::raise_limit();
+    let descriptors = waiting.predecessor.as_ref().map_or(descriptors, |it| it.words.descriptors);
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     title.set(format_args!("ph: master [{name}]"));
@@ -121,14 +136,24 @@ fn boot_and_run(
     };
     // After the guard: the process that stood between it and us has told its end by then, and wakes nobody later.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
-    let control = Control::bind(&settings.control_socket)?;
     let inherited =
         launch.inherited.into_iter().map(|handed| Listener::inherit(handed).map(Arc::new));
-    let inherited = inherited.collect::<Result<Vec<_>, _>>()?;
+    let mut inherited = inherited.collect::<Result<Vec<_>, _>>()?;
+    let path = &settings.control_socket;
+    let control = match &mut waiting.predecessor {
+        Some(predecessor) => {
+            inherited.append(&mut predecessor.listeners);
+            let socket = predecessor.control.try_clone().map_err(|error| system(&error))?;
+            Control::succeed(socket, path)
+        }
+        None => Control::bind(path)?,
+    };
     let plan = Plan::new(&settings, &answers)?;
     let (generation, bundles) = Generation::open(plan, settings, &inherited, &[])?;
     let settings = &generation.settings;
-    let pidfile = settings.pidfile.as_deref().map(PidFile::write).transpose();
+    // A successor writes it when it takes over.
+    let pidfile = settings.pidfile.as_deref().filter(|_| waiting.predecessor.is_none());
+    let pidfile = pidfile.map(PidFile::write).transpose();
     let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
 
     let poll = Poll::new().map_err(|errno| system(&errno))?;
@@ -136,15 +161,21 @@ fn boot_and_run(
     let watch = poll
         .add(&signals, Token::Signals)
         .and_then(|()| poll.add(&hearing, Token::Reports))
-        .and_then(|()| poll.add(&control, Token::Control));
+        .and_then(|()| match &waiting.predecessor {
+            Some(predecessor) => poll.add(&predecessor.socket, Token::Predecessor),
+            None => poll.add(&control, Token::Control),
+        });
     watch.map_err(|errno| system(&errno))?;
     if let Some(guard) = guard.as_ref().and_then(Guard::pidfd) {
         poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
     }
     let accept_lock = (settings.accept == Accept::Lock).then(AcceptLock::create).transpose();
     let accept_lock = accept_lock.map_err(|error| system(&error))?;
-    let channel = generation.channel().map_err(|error| system(&error))?;
-    let manager = super::Manager::find();
+    let channel = match waiting.predecessor.as_mut().and_then(|it| it.channel.take()) {
+        Some(channel) => Some(channel),
+        None => generation.channel().map_err(|error| system(&error))?,
+    };
+    let manager = waiting.predecessor.is_none().then(super::Manager::find).flatten();
     let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -152,8 +183,18 @@ fn boot_and_run(
         "master of {name} starts"
     );
     launch.hooks.on_starting();
+    let seed = slots::now() ^ u64::from(std::process::id());
+    let arbiter = match &waiting.predecessor {
+        Some(predecessor) => {
+            let wanted = predecessor.wanted(policy.number_workers);
+            let former = predecessor.words.generation;
+            Arbiter::succeeding(policy, former, wanted, Instant::now(), seed)
+        }
+        None => Arbiter::new(policy, Instant::now(), seed),
+    };
+    let first = arbiter.generation();
     let mut master = Master {
-        arbiter: Arbiter::new(policy, Instant::now(), slots::now() ^ u64::from(std::process::id())),
+        arbiter,
         queue: VecDeque::new(),
         outcome: None,
         poll,
@@ -171,7 +212,7 @@ fn boot_and_run(
         guard,
         title,
         name,
-        generations: [(1, generation)].into(),
+        generations: [(first, generation)].into(),
         bundles,
         watched: Vec::new(),
         reading: None,
@@ -179,20 +220,30 @@ fn boot_and_run(
         reread: launch.reread,
         worker: launch.worker,
         hooks: launch.hooks,
-        launcher: waiting.take(),
+        launcher: waiting.launcher.take(),
+        program: launch.program,
+        locks,
+        pidfile,
+        predecessor: waiting.predecessor.take(),
+        successor: None,
         manager,
         changed_signals: ph_signal::disposition::changed(),
         descriptors,
     };
     crate::sys::memory::give_back();
     let outcome = master.run();
-    *waiting = master.launcher.take();
+    waiting.launcher = master.launcher.take();
+    waiting.predecessor = master.predecessor.take();
     launch.hooks.on_exit();
-    drop(pidfile);
+    drop(master.pidfile.take());
+    // What belongs to another master by now, or still, is left alone.
+    if outcome != Outcome::HandedOver && waiting.predecessor.is_none() {
+        std::mem::take(&mut master.locks).into_iter().for_each(Lock::release);
+    }
     // Whoever waits for the end hears of it when there is nothing left of us but the process.
     drop(master);
     match outcome {
-        Outcome::Stopped => {
+        Outcome::Stopped | Outcome::HandedOver => {
             tracing::info!("master has ended");
             Ok(())
         }

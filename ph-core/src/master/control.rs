@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Instant;
@@ -34,7 +34,7 @@ const BACKLOG: u32 = MOST_CLIENTS as u32;
 /// The listener and its clients.
 pub(super) struct Control {
     listener: UnixListener,
-    _file: SocketFile,
+    file: SocketFile,
     clients: BTreeMap<u64, Client>,
     waiting: BTreeMap<Ticket, (u64, u32)>,
     connected: u64,
@@ -58,9 +58,13 @@ impl Control {
     /// Listens at `path`, mode 0600. A socket that nobody listens on is replaced; anything else is left alone.
     pub(super) fn bind(path: &Path) -> Result<Self, SocketFileError> {
         let (socket, file) = SocketFile::listen("the control socket", path, 0o600, BACKLOG)?;
+        Ok(Self::of(socket, file))
+    }
+
+    fn of(socket: OwnedFd, file: SocketFile) -> Self {
         let mut control = Self {
             listener: UnixListener::from(socket),
-            _file: file,
+            file,
             clients: BTreeMap::new(),
             waiting: BTreeMap::new(),
             connected: 0,
@@ -69,7 +73,27 @@ impl Control {
             owner: nix::unistd::geteuid().as_raw(),
         };
         control.keep_spares();
-        Ok(control)
+        control
+    }
+
+    /// The socket that another master listens on, to be [claimed](Self::claim) when that leaves it.
+    pub(super) fn succeed(socket: OwnedFd, path: &Path) -> Self {
+        Self::of(socket, SocketFile::of_another(path))
+    }
+
+    /// It is this master's from here on. Who connects sees its pid (`SO_PEERCRED`, unix(7)), not that of who began to
+    /// listen.
+    pub(super) fn claim(&self) {
+        self.file.claim();
+        if let Err(errno) = rustix::net::listen(&self.listener, BACKLOG as i32) {
+            tracing::warn!(%errno, "clients take this master for the former one");
+        }
+    }
+
+    /// It is another's from here on; those who are connected stay until they have their answers.
+    pub(super) fn give_up(&self, poll: &Poll) {
+        self.file.disown();
+        poll.remove(&self.listener);
     }
 
     /// Takes everyone who waits to be connected.

@@ -3,7 +3,7 @@
 //! Datagrams of `NAME=value` lines to the socket that `NOTIFY_SOCKET` names. Nothing waits for the manager: what it does not
 //! take at once it misses.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -18,6 +18,7 @@ const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 /// The way to a service manager.
 pub(super) struct Manager {
     socket: UnixDatagram,
+    place: OsString,
     /// It wants to hear from the loop this often, and is due to at this instant.
     watchdog: Option<(Duration, Instant)>,
 }
@@ -25,8 +26,8 @@ pub(super) struct Manager {
 impl Manager {
     /// The manager that the environment names, if any. Takes the word of it out of the environment.
     pub(super) fn find() -> Option<Self> {
-        let place = std::env::var_os("NOTIFY_SOCKET")?;
-        let place = place.as_bytes();
+        let named = std::env::var_os("NOTIFY_SOCKET")?;
+        let place = named.as_bytes();
         let watchdog = watchdog();
         if let Err(error) = environment::forget(&VARIABLES) {
             tracing::warn!(%error, "workers can speak to the service manager in the master's name");
@@ -45,7 +46,7 @@ impl Manager {
             Ok(socket) => {
                 // Half of what it allows, as sd_watchdog_enabled(3) advises.
                 let watchdog = watchdog.map(|most| (most / 2, Instant::now()));
-                Some(Self { socket, watchdog })
+                Some(Self { socket, place: named, watchdog })
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot reach the service manager");
@@ -72,12 +73,7 @@ impl Manager {
     /// What of a note concerns it.
     pub(super) fn hear(&self, note: &Note) {
         match note {
-            Note::Started { workers, .. } => {
-                let pid = std::process::id();
-                self.send(&format!(
-                    "READY=1\nMAINPID={pid}\nSTATUS=serving with {workers} workers"
-                ));
-            }
+            Note::Started { workers, .. } => self.serving(*workers),
             Note::Scaled { to, .. } | Note::Adapted { to, .. } => {
                 self.send(&format!("STATUS=serving with {to} workers"));
             }
@@ -95,6 +91,22 @@ impl Manager {
             }
             _ => {}
         }
+    }
+
+    /// This master serves.
+    pub(super) fn serving(&self, workers: u32) {
+        let pid = std::process::id();
+        self.send(&format!("READY=1\nMAINPID={pid}\nSTATUS=serving with {workers} workers"));
+    }
+
+    /// Another master has taken over; the manager takes that from this one alone.
+    pub(super) fn name_successor(&self, pid: i32) {
+        self.send(&format!("MAINPID={pid}"));
+    }
+
+    /// What `NOTIFY_SOCKET` said.
+    pub(super) fn place(&self) -> &OsStr {
+        &self.place
     }
 
     /// A reload begins; the end of it is a [`Note`].

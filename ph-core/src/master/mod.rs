@@ -12,6 +12,7 @@ mod cells;
 mod certificate;
 mod children;
 mod control;
+mod estate;
 mod generation;
 mod hearing;
 mod load;
@@ -19,16 +20,20 @@ mod manager;
 mod narrate;
 mod perform;
 mod poll;
+mod predecessor;
 mod reading;
 mod requests;
 mod signals;
 mod spawn;
 mod status;
+mod successor;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::unistd::Pid;
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
@@ -39,6 +44,7 @@ use crate::sys::accept_lock::AcceptLock;
 use crate::sys::activation::Inherited;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
+use crate::sys::lock::{Lock, PidFile};
 use crate::sys::title::Title;
 use accounts::Accounts;
 pub use boot::StartError;
@@ -49,8 +55,10 @@ use generation::Generation;
 use hearing::Hearing;
 use manager::Manager;
 use poll::{Poll, Token};
+pub use predecessor::Predecessor;
 use reading::Reading;
 pub use spawn::Seat;
+pub use successor::Program;
 
 /// What an application lends its master.
 pub struct Launch<'a> {
@@ -64,6 +72,10 @@ pub struct Launch<'a> {
     pub hooks: &'a dyn Hooks,
     /// Who waits for the first readiness, when this is a daemon.
     pub launcher: Option<Launcher>,
+    /// How this program was started, for an upgrade.
+    pub program: Program,
+    /// The master that this one is to succeed.
+    pub predecessor: Option<Predecessor>,
     /// Sockets that were handed to this process.
     pub inherited: Vec<Inherited>,
 }
@@ -132,11 +144,28 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    /// How this program was started.
+    program: Program,
+    /// What makes this master the only one.
+    locks: Vec<Lock>,
+    pidfile: Option<PidFile>,
+    /// The master that this one is to succeed, until it has.
+    predecessor: Option<Predecessor>,
+    /// The master that is to succeed this one, or has.
+    successor: Option<Successor>,
     manager: Option<Manager>,
     /// Signals that are not at their default in this process: a worker resets them.
     changed_signals: ph_signal::SignalSet,
     /// The soft limit on descriptors as the master found it: what a worker gets.
     descriptors: Option<u64>,
+}
+
+/// A master that boots to succeed this one.
+struct Successor {
+    socket: OwnedFd,
+    pid: Pid,
+    /// When it was started, in the kernel's ticks since boot.
+    started: u64,
 }
 
 /// Runs a master until it ends. Returns when no worker is left.
@@ -178,6 +207,8 @@ impl Master<'_> {
             Token::Control => self.control.accept(&self.poll),
             Token::Client(id) => self.serve(id, hung_up),
             Token::Resolver => self.resolved(),
+            Token::Successor => self.hear_successor(),
+            Token::Predecessor => self.hear_predecessor(),
         }
     }
 

@@ -33,13 +33,21 @@ impl Master<'_> {
                 }
                 self.read_config();
             }
+            Action::StartSuccessor => self.start_successor(),
+            Action::Bequeath => self.bequeath(),
+            Action::HandOver => self.hand_over(),
+            Action::EndSuccessor => self.end_successor(),
             Action::KeepGenerations(keep) => self.keep_generations(&keep),
             Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
             Action::Started => {
                 if let Some(launcher) = self.launcher.take() {
                     launcher.tell(&(0, String::new()));
                 }
-                self.hooks.when_ready();
+                match &self.predecessor {
+                    // Not before that has answered.
+                    Some(predecessor) => predecessor.tell("ready"),
+                    None => self.hooks.when_ready(),
+                }
             }
             Action::Tell(note) => self.tell(&note),
             Action::Exit(outcome) => self.exit(outcome),
@@ -117,7 +125,11 @@ impl Master<'_> {
     fn strangers(&self) -> Vec<orphans::Child> {
         let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
         let strange = |pid| self.children.serial_of(pid).is_none() && Some(pid) != resolver;
-        let children = orphans::children(strange);
+        let children = orphans::children(strange).map(|mut children| {
+            // A master that succeeds this one is no stranger, nor is what it starts.
+            children.retain(|it| !self.successor.as_ref().is_some_and(|own| own.owns(it)));
+            children
+        });
         children.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot look for orphans");
             Vec::new()

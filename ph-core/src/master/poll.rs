@@ -25,6 +25,10 @@ pub(super) enum Token {
     Resolver,
     /// Somebody connects to a listener that is watched.
     Listener,
+    /// The master that is to succeed this one said something.
+    Successor,
+    /// The master that this one is to succeed did.
+    Predecessor,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -41,6 +45,8 @@ impl Token {
             Self::Death(serial) => (5, serial),
             Self::Resolver => (6, 0),
             Self::Listener => (7, 0),
+            Self::Successor => (8, 0),
+            Self::Predecessor => (9, 0),
         };
         kind << KIND | number
     }
@@ -56,6 +62,8 @@ impl Token {
             5 => Some(Self::Death(number)),
             6 => Some(Self::Resolver),
             7 => Some(Self::Listener),
+            8 => Some(Self::Successor),
+            9 => Some(Self::Predecessor),
             _ => None,
         }
     }

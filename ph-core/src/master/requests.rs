@@ -59,6 +59,7 @@ impl Master<'_> {
                 None => invalid("a number of workers, or \"+N\" or \"-N\""),
             },
             ("reload", []) => ask(Box::new(|asked| Event::Reload { asked })),
+            ("upgrade", []) => ask(Box::new(|asked| Event::Upgrade { asked })),
             ("stop", []) => ask(Box::new(|asked| Event::Stop { asked, speed: Speed::Graceful })),
             ("stop", [Value::Boolean(quick)]) => {
                 let speed = if *quick { Speed::Quick } else { Speed::Graceful };
@@ -90,7 +91,7 @@ impl Master<'_> {
                 Some(key) => Handling::Answer(self.config_get(key)),
                 None => invalid("a key"),
             },
-            ("status" | "reload" | "reopen_logs", _) => invalid("no arguments"),
+            ("status" | "reload" | "upgrade" | "reopen_logs", _) => invalid("no arguments"),
             ("stop", _) => invalid("true for a quick stop, or nothing"),
             ("scale", _) => invalid("a number of workers, or \"+N\" or \"-N\""),
             ("stop_worker" | "why", _) => invalid("a worker id"),
@@ -118,10 +119,11 @@ impl Master<'_> {
     }
 }
 
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 10] = [
     "status",
     "scale",
     "reload",
+    "upgrade",
     "stop",
     "restart_worker",
     "stop_worker",

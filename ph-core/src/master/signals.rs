@@ -49,7 +49,7 @@ impl Master<'_> {
             self.feed(Event::RetireAll);
         }
         if pending.contains(Signal::USR2) {
-            tracing::warn!("this version cannot upgrade itself while it runs; use restart");
+            self.feed(Event::Upgrade { asked: None });
         }
     }
 

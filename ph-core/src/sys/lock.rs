@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::SysError;
 
@@ -21,9 +23,11 @@ pub enum LockError {
 }
 
 /// An exclusive `flock(2)` on a file that is never renamed or removed, freed by the kernel when the holder dies.
+///
+/// Dropped, it is held on by whoever else has the same open file: a successor to whom it was handed.
 #[derive(Debug)]
 pub struct Lock {
-    _held: Flock<File>,
+    held: File,
 }
 
 impl Lock {
@@ -37,11 +41,24 @@ impl Lock {
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(path)
             .map_err(SysError::file("open the lock", path))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => Ok(Self { _held: held }),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(LockError::Held(path.to_owned())),
-            Err((_, errno)) => Err(SysError::file("lock", path)(errno.into()).into()),
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { held: file }),
+            Err(Errno::WOULDBLOCK) => Err(LockError::Held(path.to_owned())),
+            Err(errno) => Err(SysError::file("lock", path)(errno.into()).into()),
         }
+    }
+
+    /// A lock that another process holds on the same open file, and hands over: both hold it until one has gone.
+    pub fn inherit(fd: OwnedFd) -> Option<Self> {
+        let held = File::from(fd);
+        flock(&held, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(Self { held })
+    }
+
+    /// Gives the lock up, whoever else has the file open.
+    pub fn release(self) {
+        // Failing that, it ends with the file.
+        let _ = flock(&self.held, FlockOperation::Unlock);
     }
 
     /// The lock that makes one application name single on this host, for this user.
@@ -53,6 +70,12 @@ impl Lock {
         let writable = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
         let folder = if writable { folder } else { Path::new("/tmp") };
         Self::take(&folder.join(format!("ph-{user}-{name}.lock")))
+    }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.held.as_fd()
     }
 }
 
@@ -87,6 +110,11 @@ impl PidFile {
             return Err(SysError::file("write the pidfile", path)(error));
         }
         Ok(Self { path: path.to_owned(), pid })
+    }
+
+    /// Leaves the file where it is: it is another's, or will be.
+    pub fn leave(self) {
+        std::mem::forget(self);
     }
 
     /// The pid that a pidfile names.

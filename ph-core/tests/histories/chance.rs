@@ -22,7 +22,7 @@ impl World {
     }
 
     pub(super) fn random_event(&mut self) {
-        match self.dice.below(27) {
+        match self.dice.below(29) {
             0..=5 => {
                 if let Some(worker) = self.any(Life::Booting) {
                     self.live.insert(worker, Life::Ready);
@@ -95,6 +95,19 @@ impl World {
             }
             22 => self.answer_claim(),
             23 => self.look_or_connect(),
+            24 => {
+                let asked = self.ticket();
+                self.step(Event::Upgrade { asked });
+            }
+            25 if self.succession && self.dice.one_in(3) => {
+                let succeeds = self.dice.one_in(16);
+                let reason = "it crashed".to_owned();
+                let failed = Event::SuccessorFailed { reason };
+                self.step(if succeeds { Event::SuccessorReady } else { failed });
+                if succeeds && self.dice.one_in(2) {
+                    self.step(Event::SuccessorServes);
+                }
+            }
             _ => self.pass_time(),
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) spawns: u64,
     pub(super) steps: u64,
     pub(super) reading: bool,
+    /// Another master boots.
+    pub(super) succession: bool,
     pub(super) scanning: bool,
     /// Whom to look at, before anything else happens.
     pub(super) weighing: Vec<WorkerKey>,
@@ -110,6 +112,7 @@ impl World {
             spawns: 0,
             steps: 0,
             reading: false,
+            succession: false,
             scanning: false,
             weighing: Vec::new(),
             above: BTreeMap::new(),
@@ -201,6 +204,14 @@ impl World {
                 assert!(self.open.remove(&ticket), "{ticket:?} answered twice, or never asked");
             }
             Action::ReadConfig => self.reading = true,
+            Action::StartSuccessor => {
+                assert!(!self.succession, "two successors");
+                self.succession = true;
+            }
+            Action::Bequeath => assert!(self.succession, "nobody to leave it to"),
+            Action::HandOver | Action::EndSuccessor => {
+                assert!(std::mem::take(&mut self.succession), "{action:?} without a successor");
+            }
             Action::Scan => self.scanning = true,
             Action::Weigh(workers) => {
                 let ready = |worker| self.live.get(worker) == Some(&Life::Ready);

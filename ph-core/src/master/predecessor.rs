@@ -1,0 +1,154 @@
+//! The new master's side of an upgrade: what it was left, and taking over.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use ph_config::Settings;
+
+use super::boot::StartError;
+use super::estate::{self, Identity, Words};
+use super::poll::Token;
+use super::{Manager, Master};
+use crate::arbiter::{Event, Speed};
+use crate::channel::Channel;
+use crate::listen::Listener;
+use crate::sys::environment;
+use crate::sys::lock::{Lock, PidFile};
+
+/// By this a program knows that it is to take over; the socket is its standard input.
+pub(super) const VARIABLE: &str = "PH_SUCCESSOR";
+
+/// The master that is to be succeeded.
+#[derive(Debug)]
+pub struct Predecessor {
+    pub(super) socket: OwnedFd,
+    pub(super) words: Words,
+    pub(super) control: OwnedFd,
+    pub(super) locks: Vec<Lock>,
+    pub(super) channel: Option<Arc<Channel>>,
+    pub(super) listeners: Vec<Arc<Listener>>,
+}
+
+impl Predecessor {
+    /// Whether this process was started to succeed a master; then its estate. Takes standard input, and the word of it
+    /// out of the environment.
+    pub fn find() -> Result<Option<Self>, StartError> {
+        if std::env::var_os(VARIABLE).is_none() {
+            return Ok(None);
+        }
+        let refused = |error: &dyn std::fmt::Display| {
+            StartError::System(format!("cannot take over from the running master: {error}"))
+        };
+        environment::forget(&[VARIABLE]).map_err(|error| refused(&error))?;
+        let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
+        let null = File::open("/dev/null").map_err(|error| refused(&error))?;
+        nix::unistd::dup2_stdin(&null).map_err(|errno| refused(&errno))?;
+        // The master that started this has every signal blocked, and so has this.
+        let _ = ph_signal::mask::set_mask(ph_signal::SignalSet::EMPTY);
+        let received = estate::inherit(&socket).and_then(|(words, descriptors)| {
+            Self::of(socket, words, descriptors)
+                .ok_or_else(|| io::Error::other("less than was said"))
+        });
+        received.map(Some).map_err(|error| refused(&error))
+    }
+
+    fn of(socket: OwnedFd, words: Words, descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let mut descriptors = descriptors.into_iter();
+        let control = descriptors.next()?;
+        let mut locks = Vec::new();
+        for _ in 0..words.locks {
+            locks.push(Lock::inherit(descriptors.next()?)?);
+        }
+        let channel = if words.has_channel {
+            Some(Arc::new(Channel::of(descriptors.next()?, descriptors.next()?)))
+        } else {
+            None
+        };
+        let mut listeners = Vec::new();
+        for heirloom in &words.listeners {
+            let (asked, address) = (heirloom.asked.parse().ok()?, heirloom.address.parse().ok()?);
+            let fd = descriptors.next()?;
+            let listener = Listener::succeed(fd, asked, address, heirloom.inherited).ok()?;
+            listeners.push(Arc::new(listener));
+        }
+        Some(Self { socket, words, control, locks, channel, listeners })
+    }
+
+    /// Whether it leaves sockets that a service manager had handed to it.
+    pub fn inherited(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.is_inherited())
+    }
+
+    /// Whether these settings can follow the predecessor's.
+    pub(super) fn check(&self, settings: &Settings) -> Result<(), StartError> {
+        if Identity::of(settings) == self.words.identity {
+            return Ok(());
+        }
+        let reason =
+            "proc_name, pidfile, control_socket and single_instance can only change by a restart";
+        Err(StartError::Config(reason.to_owned()))
+    }
+
+    /// The number of workers to begin with: an operator's stays until the configured one changes.
+    pub(super) fn wanted(&self, configured: u32) -> Option<u32> {
+        let (before, wanted) = self.words.number;
+        (before == configured).then_some(wanted)
+    }
+
+    /// Tells it how the boot went.
+    pub(super) fn tell(&self, word: &str) {
+        // If it has gone, this process learns that from its socket.
+        let _ = estate::say(&self.socket, word);
+    }
+}
+
+impl Identity {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            proc_name: settings.proc_name.clone(),
+            pidfile: settings.pidfile.clone(),
+            control_socket: settings.control_socket.clone(),
+            single_instance: settings.single_instance,
+        }
+    }
+}
+
+impl Master<'_> {
+    /// The predecessor said its last word, or has gone without it.
+    pub(super) fn hear_predecessor(&mut self) {
+        let Some(predecessor) = &self.predecessor else { return };
+        let Some(word) = estate::hear(&predecessor.socket) else { return };
+        self.poll.remove(&predecessor.socket);
+        if word == "yours" {
+            self.take_over();
+        } else {
+            tracing::error!("the master that was to hand over is gone, or will not");
+            self.feed(Event::Stop { asked: None, speed: Speed::Quick });
+        }
+    }
+
+    fn take_over(&mut self) {
+        let Some(predecessor) = self.predecessor.take() else { return };
+        self.control.claim();
+        self.current().listeners.iter().for_each(|listener| listener.claim());
+        let settings = Arc::clone(&self.current().settings);
+        if let Some(path) = settings.pidfile.as_deref() {
+            match PidFile::write(path) {
+                Ok(pidfile) => self.pidfile = Some(pidfile),
+                Err(error) => tracing::error!(%error, "the pidfile names the former master"),
+            }
+        }
+        if let Err(errno) = self.poll.add(&self.control, Token::Control) {
+            tracing::error!(%errno, "the control socket can't be watched");
+        }
+        self.manager = Manager::find();
+        if let Some(manager) = &self.manager {
+            manager.serving(self.arbiter.wanted());
+        }
+        predecessor.tell("taken");
+        tracing::info!("this master has taken over");
+        self.hooks.when_ready();
+    }
+}

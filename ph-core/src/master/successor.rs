@@ -1,0 +1,182 @@
+//! The old master's side of an upgrade: starting the new one, and handing over to it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use nix::unistd::Pid;
+use ph_signal::Signal;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::estate::{self, Heirloom, Identity, MOST_DESCRIPTORS, Words};
+use super::poll::Token;
+use super::predecessor::VARIABLE;
+use super::{Master, Successor};
+use crate::arbiter::Event;
+use crate::sys::lock::PidFile;
+use crate::sys::orphans;
+
+/// How this program was started: what an upgrade starts again.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The path, absolute, with symbolic links as they were: what it leads to may be another file by now.
+    pub path: PathBuf,
+    /// The arguments after the program's name.
+    pub arguments: Vec<OsString>,
+    /// The working directory, to which the configuration's paths are relative.
+    pub directory: PathBuf,
+}
+
+impl Successor {
+    /// Whether this child of the master, or adopted one, is the successor or of its making.
+    pub(super) fn owns(&self, child: &orphans::Child) -> bool {
+        child.pid == self.pid || child.started >= self.started
+    }
+}
+
+impl Master<'_> {
+    #[inline(never)]
+    pub(super) fn start_successor(&mut self) {
+        let started = self.try_successor().and_then(|successor| {
+            self.poll.add(&successor.socket, Token::Successor)?;
+            Ok(successor)
+        });
+        match started {
+            Ok(successor) => {
+                tracing::info!(pid = successor.pid.as_raw(), "another master starts");
+                self.successor = Some(successor);
+            }
+            Err(error) => {
+                let path = self.program.path.display();
+                let reason = format!("cannot start {path}: {error}");
+                self.queue.push_back(Event::SuccessorFailed { reason });
+            }
+        }
+    }
+
+    fn try_successor(&self) -> io::Result<Successor> {
+        if std::process::id() == 1 {
+            let reason = "as PID 1 this version can't hand over; restart the container";
+            return Err(io::Error::other(reason));
+        }
+        if !self.bundles.is_empty() {
+            let reason = "with accept = reuseport this version can't hand over; use restart";
+            return Err(io::Error::other(reason));
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        rustix::io::ioctl_fionbio(&theirs, false)?;
+        let (words, descriptors) = self.estate()?;
+        // First, so that there is no process if it can't be said.
+        estate::bequeath(&socket, &words, &descriptors)?;
+        let mut command = Command::new(&self.program.path);
+        command.args(&self.program.arguments).current_dir(&self.program.directory);
+        command.env(VARIABLE, "1").stdin(Stdio::from(theirs)).process_group(0);
+        if let Some(manager) = &self.manager {
+            command.env("NOTIFY_SOCKET", manager.place());
+        }
+        let child = command.spawn()?;
+        let pid = Pid::from_raw(child.id() as i32);
+        let started = orphans::look(pid.as_raw()).map_or(u64::MAX, |child| child.started);
+        Ok(Successor { socket, pid, started })
+    }
+
+    /// What there is to hand over.
+    fn estate(&self) -> io::Result<(Words, Vec<BorrowedFd<'_>>)> {
+        let current = self.current();
+        let settings = &current.settings;
+        let identity = Identity::of(settings);
+        let number = (self.arbiter.configured(), self.arbiter.wanted());
+        let mut words = Words::new(self.arbiter.generation(), number, identity);
+        let mut descriptors = vec![self.control.as_fd()];
+        descriptors.extend(self.locks.iter().map(AsFd::as_fd));
+        words.locks = self.locks.len();
+        if let Some(channel) = &self.channel {
+            descriptors.extend([channel.giving(), channel.as_fd()]);
+            words.has_channel = true;
+        }
+        for listener in &current.listeners {
+            words.listeners.push(Heirloom {
+                asked: listener.asked().to_string(),
+                address: listener.address().to_string(),
+                inherited: listener.is_inherited(),
+            });
+            descriptors.push(listener.as_fd());
+        }
+        words.descriptors = self.descriptors;
+        if descriptors.len() > MOST_DESCRIPTORS {
+            return Err(io::Error::other("too many listeners to hand over; use restart"));
+        }
+        Ok((words, descriptors))
+    }
+
+    /// The successor said something, or has gone.
+    pub(super) fn hear_successor(&mut self) {
+        let Some(successor) = &self.successor else { return };
+        let Some(word) = estate::hear(&successor.socket) else { return };
+        let event = match word.split_once(' ') {
+            _ if word == "ready" => return self.feed(Event::SuccessorReady),
+            _ if word == "taken" => Event::SuccessorServes,
+            Some(("failed", reason)) => Event::SuccessorFailed { reason: reason.to_owned() },
+            _ => {
+                Event::SuccessorFailed { reason: "the new master ended before it was ready".into() }
+            }
+        };
+        self.poll.remove(&successor.socket);
+        self.feed(event);
+    }
+
+    /// It is ready, and may have what two masters can't both have.
+    pub(super) fn bequeath(&mut self) {
+        let Some(successor) = &self.successor else { return };
+        // If it has gone, its socket says so.
+        let _ = estate::say(&successor.socket, "yours");
+        if let Some(manager) = &self.manager {
+            manager.name_successor(successor.pid.as_raw());
+        }
+    }
+
+    /// From here on all that is this master's are its workers.
+    #[inline(never)]
+    pub(super) fn hand_over(&mut self) {
+        let Some(successor) = &self.successor else { return };
+        let pid = successor.pid.as_raw();
+        self.control.give_up(&self.poll);
+        self.current().listeners.iter().for_each(|listener| listener.disown());
+        // The successor writes its own over it.
+        if let Some(pidfile) = self.pidfile.take() {
+            pidfile.leave();
+        }
+        self.manager = None;
+        self.title.set(format_args!("ph: old master [{}]", self.name));
+        tracing::info!(pid, "another master has taken over; this one sees its workers out");
+    }
+
+    /// Ends a successor that did not get there. What it started ends with it.
+    #[inline(never)]
+    pub(super) fn end_successor(&mut self) {
+        let Some(Successor { socket, pid, .. }) = self.successor.take() else { return };
+        self.poll.remove(&socket);
+        self.stay(pid);
+        // Our child until it is reaped, as an orphan is: its pid and group are nobody else's.
+        let _ = ph_signal::killpg(pid.as_raw(), Signal::KILL);
+        let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
+    }
+
+    /// Puts right what a successor may have put in its own name.
+    fn stay(&mut self, successor: Pid) {
+        let Some(path) = self.current().settings.pidfile.clone() else { return };
+        if PidFile::read(&path).is_ok_and(|pid| pid == successor.as_raw() as u32) {
+            match PidFile::write(&path) {
+                Ok(pidfile) => self.pidfile = Some(pidfile),
+                Err(error) => tracing::error!(%error, "the pidfile names a master that is gone"),
+            }
+        }
+        if let Some(manager) = &self.manager {
+            manager.serving(self.arbiter.wanted());
+        }
+    }
+}
