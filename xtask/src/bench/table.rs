@@ -117,7 +117,8 @@ impl Row {
 impl Unit {
     fn show(self, value: f64) -> String {
         match self {
-            _ if !value.is_finite() => "-".to_owned(),
+            _ if value.is_infinite() => "inf".to_owned(),
+            _ if value.is_nan() => "-".to_owned(),
             Unit::Seconds if value < 0.000_001 => format!("{:.1} ns", value * 1e9),
             Unit::Seconds if value < 0.000_1 => format!("{:.1} us", value * 1e6),
             Unit::Seconds if value < 0.001 => format!("{:.0} us", value * 1e6),
