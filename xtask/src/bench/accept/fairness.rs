@@ -9,9 +9,9 @@ use crate::error::Result;
 const CLIENTS: [usize; 3] = [1, 8, 256];
 const MOST: f64 = 1.3;
 
-/// So many for each worker: by chance alone, the busiest of eight would have 1.15 times as many as
+/// So many for each worker: by chance alone, the busiest of eight would have 1.1 times as many as
 /// the idlest.
-const CONNECTIONS: usize = 500;
+const CONNECTIONS: usize = 1000;
 
 /// One server's busiest worker over its idlest, for each number of clients.
 #[derive(Debug)]
