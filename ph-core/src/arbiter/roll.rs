@@ -63,6 +63,7 @@ impl Arbiter {
                 }
             }
             Phase::Resting => {
+                self.ready = 0;
                 let policy = &self.policy;
                 for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
                     if worker.is_active() {
