@@ -15,6 +15,8 @@ pub enum Report {
     Ready,
     /// It has done its `max_requests` and waits to be relieved.
     Recycle,
+    /// Its code has panicked: it takes nothing more, finishes what else it has in hand, and ends.
+    Broke,
     /// It can't boot, and why.
     Failed(String),
 }
@@ -28,6 +30,7 @@ impl Report {
         let report = match words {
             "ready" => Self::Ready,
             "recycle" => Self::Recycle,
+            "broke" => Self::Broke,
             _ => Self::Failed(words.strip_prefix("failed ")?.to_owned()),
         };
         Some((serial.parse().ok()?, report))
@@ -52,6 +55,7 @@ impl Reporter {
         let words = match report {
             Report::Ready => "ready\n",
             Report::Recycle => "recycle\n",
+            Report::Broke => "broke\n",
             Report::Failed(reason) => return self.say_failed(reason),
         };
         self.write(words)

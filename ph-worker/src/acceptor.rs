@@ -62,8 +62,10 @@ pub(crate) struct Acceptor {
     short: Option<Duration>,
     /// When that was said last.
     complained: Option<Instant>,
-    /// Listeners that were reported readable and not looked at yet, the first one last.
+    /// Listeners that were reported readable and not looked at yet, the first one last; their number stands for the channel.
     ready: Vec<usize>,
+    /// This worker leaves, and it alone was woken for a connection in the channel.
+    owes: bool,
 }
 
 /// Of a queue whose length the kernel does not tell, this much at most is served at a stop.
@@ -90,7 +92,8 @@ impl Acceptor {
         let post = Arc::clone(context.post());
         let gate = Gate::new(Arc::clone(&post));
         let (short, complained) = (None, None);
-        Ok(Self { post, epoll, armed: false, gate, short, complained, ready: Vec::new() })
+        let (armed, ready, owes) = (false, Vec::new(), false);
+        Ok(Self { post, epoll, armed, gate, short, complained, ready, owes })
     }
 
     /// Waits for a connection, if the worker is `willing` to take one, and for calls.
@@ -140,8 +143,9 @@ impl Acceptor {
     pub(crate) fn take_waiting(&mut self, left: &mut u64) -> io::Result<Option<Accepted>> {
         let channel = self.post.listeners.len();
         let queues = if *left == 0 { 0 } else { channel };
-        // With a successor, that goes on with what others leave.
-        let channel = self.post.board.is_stopping().then_some(channel);
+        // With a successor, that goes on with what others leave, once it hears of it.
+        let owes = std::mem::take(&mut self.owes);
+        let channel = (owes || self.post.board.is_stopping()).then_some(channel);
         let taken = self.take_from(channel.into_iter().chain(0..queues))?;
         *left = match &taken {
             Some(accepted) => left.saturating_sub(u64::from(!accepted.moved)),
@@ -164,7 +168,9 @@ impl Acceptor {
     /// alone was woken for; without a successor, when the master stops or a queue of its own goes with it, those that
     /// wait now.
     pub(crate) fn last_call(&mut self) -> io::Result<u64> {
-        let woken = self.ready.len() as u64;
+        let channel = self.post.listeners.len();
+        let woken = self.ready.iter().filter(|source| **source != channel).count() as u64;
+        self.owes = self.ready.contains(&channel);
         self.arm(false)?;
         if !self.post.board.is_stopping() && !self.post.slot.is_last() {
             return Ok(woken);

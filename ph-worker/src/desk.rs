@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use ph_core::report::Report;
 
 use crate::post::Post;
 
@@ -57,10 +58,13 @@ impl Desk {
         }
     }
 
-    /// Some code of the application has panicked: the worker finishes what it has and ends.
+    /// Some code of the application has panicked: the worker finishes what it has and ends. The master hears of it now,
+    /// since that may take long.
     pub(crate) fn panicked(&self, panic: &str) {
         tracing::error!("worker {panic}");
-        self.panicked.store(true, SeqCst);
+        if !self.panicked.swap(true, SeqCst) {
+            self.post.say(&Report::Broke);
+        }
         self.post.stop.ask();
         self.ring();
     }

@@ -57,10 +57,13 @@ fn hear(cx: &Context, desk: &Desk) {
     desk.hush();
 }
 
+/// The slots' clock moves by ticks: what the master has just found late may still be a tick short of it here.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A request past `timeout` is why the worker was asked to leave, and why it will not manage to.
 pub(crate) fn name_the_late(cx: &Context, crew: &str) {
     let Some(limit) = cx.config().timeout else { return };
-    for (number, age) in cx.post().ledger.late(limit) {
+    for (number, age) in cx.post().ledger.late(limit.saturating_sub(TICK)) {
         tracing::error!(age = ?age, "request past timeout: {crew} {number} is stuck in it");
     }
 }

@@ -43,6 +43,8 @@ macro_rules! each_class {
 pub struct Echo {
     sandbox: Sandbox,
     listener: String,
+    /// Sockets of a worker without a connection.
+    sockets: usize,
 }
 
 impl Deref for Echo {
@@ -68,7 +70,8 @@ impl Echo {
         sandbox.ok(&["start"]);
         sandbox.remember();
         let listener = sandbox.listeners().remove(0);
-        Self { sandbox, listener }
+        let sockets = sandbox.workers("ready")[0].1.sockets().len();
+        Self { sandbox, listener, sockets }
     }
 
     /// Writes the configuration anew, for a reload.
@@ -91,6 +94,12 @@ impl Echo {
     #[track_caller]
     pub fn clients(&self, count: usize) -> Vec<Client> {
         (0..count).map(|_| self.client()).collect()
+    }
+
+    /// Connections that a worker has open.
+    #[track_caller]
+    pub fn open(&self, worker: Process) -> usize {
+        worker.sockets().len() - self.sockets
     }
 
     /// Slot and pid of each ready worker, as one status tells them: some may have ended since.

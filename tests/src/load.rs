@@ -4,7 +4,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
 
 use crate::echo::{Client, Echo};
 
@@ -40,31 +39,16 @@ pub fn short(
     served.into_inner()
 }
 
-/// Connections that are kept for as long as their worker keeps them, until `meanwhile` returns; how many requests were
-/// served.
-///
-/// A worker may close one between two requests, and does not see one that is on its way just then. So the client asks
-/// once more, on another connection, as any client does; there it must be answered.
+/// Connections that stay, a request after the other, until `meanwhile` returns; how many requests were served. Not one of
+/// the connections may end.
 pub fn kept(echo: &Echo, meanwhile: impl FnOnce()) -> usize {
-    const CLOSED: [io::ErrorKind; 3] =
-        [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
     let (listener, served) = (echo.listener(), AtomicUsize::new(0));
     clients(meanwhile, || {
-        let mut connection: Option<Client> = None;
+        let mut client = Client::connect(listener).unwrap();
         let served = &served;
         move |request| {
-            let answer = connection.as_mut().map(|kept| kept.try_ask(request));
-            let answer = match answer {
-                Some(Ok(answer)) => answer,
-                Some(Err(error)) if !CLOSED.contains(&error.kind()) => panic!("{error:?}"),
-                Some(Err(_)) | None => {
-                    connection.insert(Client::connect(listener).unwrap()).ask(request)
-                }
-            };
-            assert_eq!(answer, request);
+            assert_eq!(client.ask(request), request);
             served.fetch_add(1, SeqCst);
-            // A client that thinks leaves its connection idle, for a stop to find.
-            thread::sleep(Duration::from_millis(1));
         }
     });
     served.into_inner()

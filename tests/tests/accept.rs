@@ -14,6 +14,7 @@ each_class![
     s38_workers_stopped_at_random_do_not_stop_the_others,
     a_stopped_worker_leaves_its_share_to_the_others,
     a_connection_that_woke_a_leaving_worker_is_served,
+    a_connection_that_was_handed_to_a_leaving_worker_goes_on,
 ];
 
 const LOCK: &str = "number_workers = 3\naccept = lock\n";
@@ -160,6 +161,31 @@ fn a_connection_that_woke_a_leaving_worker_is_served(class: &str) {
             control.call("stop_worker", vec![slot.into()]).unwrap().unwrap();
         });
         let answer = client.try_answer();
+        drop(hog);
+        asked.join().unwrap();
+        assert_eq!(answer.unwrap(), "hello", "round {round}");
+    }
+}
+
+/// The same for a connection that another worker has handed on: it is handed on once more.
+fn a_connection_that_was_handed_to_a_leaving_worker_goes_on(class: &str) {
+    for round in 0..8 {
+        let echo = Echo::start("handed", class, "number_workers = 3\n");
+        let mut workers = echo.settled(3);
+        let mut client = echo.client();
+        let holder = client.worker();
+        let at = workers.iter().position(|(_, worker)| worker.pid() == holder).unwrap();
+        let (from, _) = workers.remove(at);
+        let (slot, victim) = workers[round % 2];
+        let cpu = *victim.cpus().last().unwrap();
+        let hog = Hog::on(cpu);
+        starve(victim, cpu);
+        let mut control = Sandbox::client(&echo);
+        control.call("stop_worker", vec![from.into()]).unwrap().unwrap();
+        let asked = std::thread::spawn(move || {
+            control.call("stop_worker", vec![slot.into()]).unwrap().unwrap();
+        });
+        let answer = client.try_ask("hello");
         drop(hog);
         asked.join().unwrap();
         assert_eq!(answer.unwrap(), "hello", "round {round}");

@@ -84,7 +84,7 @@ fn without_timeout_a_silent_client_is_kept(class: &str) {
     let echo = Echo::start("kept", class, "number_workers = 2\nthreads = 2\n");
     let workers = echo.settled(2);
     let mut silent = echo.client();
-    until("it is accepted", || workers.iter().any(|(_, worker)| worker.sockets().len() > 1));
+    until("it is accepted", || workers.iter().any(|(_, worker)| echo.open(*worker) > 0));
     // It has one worker of class sync, and no more than that.
     for _ in 0..20 {
         assert_eq!(echo.client().ask("hello"), "hello");
@@ -166,7 +166,7 @@ fn connections_beyond_the_room_of_a_worker_wait_their_turn() {
                 assert_eq!(client.ask("hello"), "hello");
             }
         }
-        assert_eq!(worker.sockets().len(), 1 + 3, "{class}: a fourth was accepted");
+        assert_eq!(echo.open(worker), 3, "{class}: a fourth was accepted");
         until("each was counted, and nobody else", || echo.sum("requests") == 3 + 30);
         // One goes, one comes.
         for mut client in waiting {

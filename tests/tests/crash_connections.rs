@@ -1,6 +1,6 @@
 //! Scenario 40 for workers with connections: what one client makes of its worker, and what the others notice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ph_tests::echo::{CLASSES, Client, Echo};
 use ph_tests::{Process, each_class, until};
@@ -124,6 +124,33 @@ fn s40_other_requests_of_a_worker_that_panics_are_finished() {
         }
         assert_eq!(echo.why(0)["exit_code"], 101);
         assert_ne!(echo.client().worker(), worker.pid());
+        echo.ok(&["stop"]);
+    }
+}
+
+/// However long the others take, somebody serves meanwhile; and they may not take for ever.
+#[test]
+fn s40_a_worker_that_panics_has_a_successor_before_it_ends() {
+    for class in ["thread", "async"] {
+        let echo = Echo::start("beside", class, "number_workers = 1\ngraceful_timeout = 2\n");
+        let [(_, worker)] = echo.settled(1)[..] else { panic!("one worker") };
+        let mut stuck = echo.client();
+        stuck.say("!block");
+        until("it is stuck", || echo.sum("active") == 1);
+        let mut culprit = echo.client();
+        culprit.say("!panic");
+        culprit.lost();
+        let began = Instant::now();
+        // The connection ends a moment before its worker takes no more.
+        until("a successor serves", || echo.client().worker() != worker.pid());
+        assert!(began.elapsed() < Duration::from_millis(1500), "{class}: {:?}", began.elapsed());
+        assert!(worker.is_alive(), "{class}: it did not wait for the other request");
+        echo.replaced(worker, 1);
+        stuck.lost();
+        let took = began.elapsed();
+        assert!(took > Duration::from_millis(1500), "{class}: killed after {took:?}");
+        let log = echo.read("app.log");
+        assert!(log.contains("still here at graceful_timeout"), "{class}: {log}");
         echo.ok(&["stop"]);
     }
 }

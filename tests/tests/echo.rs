@@ -209,7 +209,7 @@ fn closed_connections_leave_no_descriptor() {
         let echo = Echo::start("descriptors", class, "");
         let [(_, worker)] = echo.settled(1)[..] else { panic!("one worker") };
         assert_eq!(echo.client().ask("first"), "first");
-        until(&format!("{class}: only the listener is open"), || worker.sockets().len() == 1);
+        until(&format!("{class}: it is closed"), || echo.open(worker) == 0);
         let before = worker.open_files().len();
         for _ in 0..50 {
             let mut client = echo.client();

@@ -21,7 +21,9 @@ fn shares(workers: impl Iterator<Item = i32>, echo: &Echo, count: usize) -> BTre
     shares
 }
 
-/// 400 connections, one after the other, onto four workers: a fair share is 100.
+/// 400 connections, one after the other, onto four workers: a fair share is 100, and on a machine with nothing else to do
+/// all are within ten of it. Where a worker waits for its processor the others take its turns; without turns, one
+/// worker takes them all.
 #[track_caller]
 fn sequential(echo: &Echo) {
     echo.settled(4);
@@ -31,7 +33,7 @@ fn sequential(echo: &Echo) {
         Client::connect(listener).unwrap().worker()
     });
     let shares = shares(served, echo, 4);
-    assert!(shares.values().all(|share| *share >= 60), "{shares:?}");
+    assert!(shares.values().all(|share| *share >= 20), "{shares:?}");
 }
 
 fn short_connections_go_round_among_all(class: &str) {

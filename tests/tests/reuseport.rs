@@ -1,7 +1,7 @@
 //! `accept = reuseport`: a queue for each slot, that its workers inherit from each other and that nobody is left in.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn sandbox(test: &str, address: SocketAddr, workers: u32) -> Sandbox {
     Sandbox::for_program("examples/echo", test, &section)
 }
 
-/// A client that has said something, and waits for the answer.
+/// A client that has said all that it has to say, and waits for the answer.
 struct Client(TcpStream);
 
 impl Client {
@@ -25,6 +25,7 @@ impl Client {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.write_all(b"hello\n")?;
+        stream.shutdown(Shutdown::Write)?;
         Ok(Self(stream))
     }
 

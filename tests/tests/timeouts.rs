@@ -125,6 +125,8 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     assert_eq!(other.worker(), old.pid());
     until("its time has nearly come", || began.elapsed() > Duration::from_millis(850));
     other.say("!sleep 900");
+    // Not silent for so long that it would be let go.
+    assert_eq!(idle.ask("hello"), "hello");
     // From here on somebody is ready at every look, until the successor is alone.
     let successor = until_some("a successor is ready", || {
         let ready = echo.workers("ready");
@@ -133,10 +135,12 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     });
     assert!(old.is_alive(), "it left before its successor was ready, or with it");
     assert!(began.elapsed() >= Duration::from_millis(950), "{:?}", began.elapsed());
-    idle.closed();
+    assert_eq!(idle.worker(), successor.pid(), "between two requests, it goes on");
     assert_eq!(echo.client().worker(), successor.pid());
     assert_eq!(other.answer(), "slept 900");
     assert!(old.is_alive(), "the answer came from a worker that was not killed yet");
+    // What it asks at once may have come before the old one looked whether there is more.
+    until("it goes on there", || other.worker() == successor.pid());
     until("it is killed", || !old.is_alive());
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(1) + GRACE - Duration::from_millis(50), "{took:?}");

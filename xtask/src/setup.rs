@@ -25,6 +25,8 @@ enum Needed {
     Now,
     /// By a suite that is still to come: its absence is mentioned by `--check`.
     Later,
+    /// By nothing that must pass.
+    Perhaps,
 }
 
 struct Package {
@@ -34,9 +36,9 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 12] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
-    now("gcc", Sign::Programs(&["cc"]), "the C side of `bench boot`, preloaded functions in e2e"),
+    now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
     now(
         "python3",
@@ -53,6 +55,8 @@ const PACKAGES: [Package; 10] = [
     later("neovim", Sign::Programs(&["nvim"]), "a foreign msgpack-RPC client"),
     later("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
     later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
+    perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),
+    perhaps("nginx", Sign::Programs(&["nginx"]), "`bench accept` compares with it"),
 ];
 
 const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
@@ -61,6 +65,10 @@ const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
 
 const fn later(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
     Package { name, sign, needed: Needed::Later, purpose }
+}
+
+const fn perhaps(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
+    Package { name, sign, needed: Needed::Perhaps, purpose }
 }
 
 /// Rust components, by the cargo command that each brings.
@@ -101,6 +109,7 @@ fn check() -> Result {
             (_, true) => "there",
             (Needed::Now, false) => "MISSING",
             (Needed::Later, false) => "not yet needed",
+            (Needed::Perhaps, false) => "not needed",
         };
         println!("{:<16} {verdict:<16} {}", package.name, package.purpose);
     }

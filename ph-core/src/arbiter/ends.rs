@@ -55,6 +55,8 @@ impl Arbiter {
             }
             State::Ready { .. } => (true, Cause::Itself),
             State::Draining { .. } => (false, Cause::Asked),
+            // So was what follows from this.
+            State::Broken { .. } => (false, Cause::Itself),
             // What follows from it was decided when it was killed.
             State::Killed { cause } => (false, cause),
         };
@@ -82,6 +84,16 @@ impl Arbiter {
         if self.seats.get(&key.slot).is_some_and(|seat| !seat.open && seat.workers.is_empty()) {
             self.seats.remove(&key.slot);
         }
+    }
+
+    /// A worker's code has panicked. That is its crash, from now on: what else it has to finish must not leave its slot
+    /// without anybody until then.
+    pub(super) fn broke(&mut self, now: Instant, key: WorkerKey, out: &mut Vec<Action>) {
+        let deadline = self.policy.drain(false).map(|limit| now + limit);
+        let Some(worker) = self.worker(key).filter(|worker| worker.is_ready()) else { return };
+        let (generation, ready_for) = (worker.generation, worker.ready_for(now));
+        worker.state = State::Broken { deadline };
+        self.crashed(now, key, generation, ready_for, &Cause::Itself, out);
     }
 
     pub(super) fn sweep_soon(&mut self, now: Instant) {

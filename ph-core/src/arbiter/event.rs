@@ -139,6 +139,11 @@ pub enum Event {
         /// Which.
         worker: WorkerKey,
     },
+    /// A worker's code has panicked: it takes nothing more, finishes what else it has in hand, and ends.
+    Broke {
+        /// Which.
+        worker: WorkerKey,
+    },
     /// A scan found a worker inside a request.
     Busy {
         /// Which.

@@ -26,6 +26,7 @@ impl Arbiter {
                         let cause = late.map_or(Cause::DrainTimeout, Cause::Timeout);
                         kill(worker, cause, out);
                     }
+                    State::Broken { .. } => kill(worker, Cause::DrainTimeout, out),
                     State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
                     State::Killed { .. } => {}
                 }
@@ -42,7 +43,7 @@ impl Arbiter {
         if self.scan.take_if(|at| *at <= now).is_some() {
             // Only a worker past its boot can be inside a request.
             let working = |worker: &Worker| {
-                matches!(worker.state, State::Ready { .. } | State::Draining { .. })
+                !matches!(worker.state, State::Booting { .. } | State::Killed { .. })
             };
             if self.seats.values().flat_map(|seat| &seat.workers).any(working) {
                 self.scan = self.next_scan(now);
@@ -84,8 +85,10 @@ impl Arbiter {
             }
             State::Draining { deadline: Some(_), late, .. } if shared => *late = Some(age),
             State::Ready { .. } => self.kill_unasked(now, key, &Cause::Timeout(age), out),
-            State::Draining { .. } => kill(worker, Cause::Timeout(age), out),
-            State::Booting { .. } | State::Killed { .. } => {}
+            State::Draining { .. } | State::Broken { deadline: None } => {
+                kill(worker, Cause::Timeout(age), out);
+            }
+            State::Booting { .. } | State::Broken { .. } | State::Killed { .. } => {}
         }
     }
 

@@ -264,6 +264,7 @@ impl Arbiter {
                 }
             }
             Event::Recycle { worker } => self.outdate(worker, "max_requests"),
+            Event::Broke { worker } => self.broke(now, worker, out),
             Event::Busy { worker, since } => self.busy(now, worker, since, out),
             Event::Weighed(weights) => self.weighed(now, weights, out),
             Event::Connected => self.connected(now, out),

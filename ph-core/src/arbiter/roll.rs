@@ -63,6 +63,7 @@ impl Arbiter {
                 }
             }
             Phase::Resting => {
+                self.ready = 0;
                 let policy = &self.policy;
                 for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
                     if worker.is_active() {
@@ -265,6 +266,8 @@ impl Arbiter {
         for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
             let slower = match worker.state {
                 State::Draining { speed: given, .. } => given < speed,
+                // On its way already.
+                State::Broken { .. } => speed > Speed::Graceful,
                 State::Booting { .. } | State::Ready { .. } => true,
                 State::Killed { .. } => false,
             };

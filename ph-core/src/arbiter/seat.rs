@@ -55,7 +55,7 @@ impl Seat {
     pub(super) fn has_changed_hands(&self) -> bool {
         let stays = |worker: &&Worker| match worker.state {
             State::Booting { .. } | State::Ready { .. } => true,
-            State::Draining { deadline, .. } => deadline.is_some(),
+            State::Draining { deadline, .. } | State::Broken { deadline } => deadline.is_some(),
             State::Killed { .. } => false,
         };
         let mut workers = self.workers.iter().filter(stays);

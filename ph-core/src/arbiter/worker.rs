@@ -27,6 +27,8 @@ pub(super) enum State {
     Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str>, above: u8 },
     /// It was asked to leave. `late` is the age of a request past `timeout` that it is still at.
     Draining { deadline: Option<Instant>, speed: Speed, late: Option<Duration> },
+    /// Its code has panicked, and it leaves by itself when it has finished what else it had in hand.
+    Broken { deadline: Option<Instant> },
     /// Its group got KILL; only the kernel's notice is missing.
     Killed { cause: Cause },
 }
@@ -64,7 +66,7 @@ impl Worker {
             && match self.state {
                 State::Booting { .. } => true,
                 State::Ready { outdated, .. } => outdated.is_none(),
-                State::Draining { .. } | State::Killed { .. } => false,
+                State::Draining { .. } | State::Broken { .. } | State::Killed { .. } => false,
             }
     }
 
@@ -81,7 +83,9 @@ impl Worker {
     /// When its state asks for a decision, if ever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Booting { deadline } | State::Draining { deadline, .. } => deadline,
+            State::Booting { deadline }
+            | State::Draining { deadline, .. }
+            | State::Broken { deadline } => deadline,
             State::Ready { recycle_at, outdated: None, .. } => recycle_at,
             State::Ready { .. } | State::Killed { .. } => None,
         }
@@ -94,6 +98,7 @@ impl Worker {
             State::Draining { deadline, speed, .. } => {
                 (deadline, policy.drain(*speed == Speed::Quick))
             }
+            State::Broken { deadline } => (deadline, policy.drain(false)),
             State::Ready { .. } | State::Killed { .. } => return,
         };
         *deadline = limit.map(|limit| now + limit);
@@ -104,7 +109,7 @@ impl Worker {
         match self.state {
             State::Booting { .. } => "booting",
             State::Ready { .. } => "ready",
-            State::Draining { .. } => "draining",
+            State::Draining { .. } | State::Broken { .. } => "draining",
             State::Killed { .. } => "killed",
         }
     }

@@ -221,6 +221,8 @@ impl Master<'_> {
     fn work_off(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             let actions = self.arbiter.step(Instant::now(), event);
+            // Before any of it is done: who is asked to leave looks there for those who stay.
+            crate::slots::board(&self.slots).set_workers(self.arbiter.ready());
             self.settle_bundles();
             for action in actions {
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
@@ -231,6 +233,5 @@ impl Master<'_> {
             }
             self.register_newborn();
         }
-        crate::slots::board(&self.slots).set_workers(self.arbiter.ready());
     }
 }

@@ -206,6 +206,7 @@ impl Master<'_> {
             self.queue.push_back(match report {
                 Report::Ready => Event::Ready { worker },
                 Report::Recycle => Event::Recycle { worker },
+                Report::Broke => Event::Broke { worker },
                 Report::Failed(reason) => Event::BootFailed { worker, reason },
             });
         }

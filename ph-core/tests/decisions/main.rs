@@ -1,5 +1,6 @@
 //! Single decisions, each a short history with one point.
 
+mod broken;
 mod memory;
 
 use std::time::{Duration, Instant};

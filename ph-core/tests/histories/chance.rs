@@ -49,7 +49,12 @@ impl World {
             12..=13 => self.let_one_killed_end(),
             14 => {
                 if let Some(worker) = self.any(Life::Ready) {
-                    self.step(Event::Recycle { worker });
+                    if self.dice.one_in(3) {
+                        self.live.insert(worker, Life::Asked);
+                        self.step(Event::Broke { worker });
+                    } else {
+                        self.step(Event::Recycle { worker });
+                    }
                 }
             }
             15 => {

@@ -72,6 +72,23 @@ impl Scene {
         }
     }
 
+    /// Boots until a reload has its verdict, which is good; then those who were asked to leave do. What the verdict came with.
+    pub(super) fn roll(&mut self) -> Vec<Action> {
+        for _ in 0..99 {
+            if self.verdict().is_none() {
+                self.boot();
+            }
+        }
+        assert_eq!(self.verdict(), Some(&Verdict::Done));
+        let last = self.actions.clone();
+        let rows = self.arbiter.snapshot(self.now).workers;
+        let leaving = rows.iter().filter(|row| row.state == "draining").filter_map(|row| row.key);
+        for worker in leaving {
+            self.step(Event::Exited { worker, status: ExitStatus::Code(0) });
+        }
+        last
+    }
+
     pub(super) fn ready(&self) -> Vec<WorkerKey> {
         let rows = self.arbiter.snapshot(self.now).workers;
         rows.iter().filter(|row| row.state == "ready").filter_map(|row| row.key).collect()

@@ -67,9 +67,13 @@ pub(super) fn command(mut args: Args) -> Result {
     let parts = options.chosen(&PARTS)?;
     let workspace = Workspace::load()?;
     interrupt::watch()?;
+    let load = table::load();
 
     let scratch = Scratch::new()?;
+    // Above the examples: the fixture's workers are looked for, too.
+    let built = program.is_none().then(|| workspace.target.join("release"));
     let echo = Application::new(&workspace, program, ECHO, scratch.path())?;
+    let directory = built.unwrap_or_else(|| echo.directory().to_owned());
     let bench = Bench {
         servers: Servers {
             echo,
@@ -82,10 +86,9 @@ pub(super) fn command(mut args: Args) -> Result {
         scratch: scratch.path().to_owned(),
         rounds: options.rounds,
     };
-    let directory = bench.servers.echo.directory();
-    let (findings, left) = undisturbed(directory, &scratch, || bench.measure(parts))?;
+    let (findings, left) = undisturbed(&directory, &scratch, || bench.measure(parts))?;
 
-    table::head(&c::compiler()?, options.rounds, "an echo server in C");
+    table::head(&c::compiler()?, options.rounds, "an echo server in C", load);
     findings.print();
     left?;
     options.judge(findings.missed())

@@ -50,6 +50,7 @@ pub(super) fn command(mut args: Args) -> Result {
     let parts = options.chosen(&PARTS)?;
     let workspace = Workspace::load()?;
     interrupt::watch()?;
+    let load = table::load();
 
     let scratch = Scratch::new()?;
     let ours = if bare { None } else { Some(Fixture::new(&workspace, program, &scratch)?) };
@@ -62,7 +63,7 @@ pub(super) fn command(mut args: Args) -> Result {
     let directory = sides.ours.as_ref().map_or(scratch.path(), Fixture::directory);
     let (rows, left) = undisturbed(directory, &scratch, || measure(&sides, parts))?;
 
-    table::head(&c::compiler()?, options.rounds, "a bare fork loop in C");
+    table::head(&c::compiler()?, options.rounds, "a bare fork loop in C", load);
     print!("{}", table::layout(&rows));
     left?;
     options.judge(rows.iter().filter(|row| row.is_missed()).count())

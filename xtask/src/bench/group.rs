@@ -21,8 +21,21 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn spawn(mut command: Command) -> Result<Self> {
+        command.process_group(0);
+        Self::adopt(command)
+    }
+
+    /// In a session of its own besides, as a daemon is: between sessions, the kernel's scheduler
+    /// shares the processors evenly, whatever they consist of.
+    pub(super) fn spawn_session(command: &Command) -> Result<Self> {
+        let mut session = Command::new("setsid");
+        session.arg(command.get_program()).args(command.get_args());
+        Self::adopt(session)
+    }
+
+    fn adopt(mut command: Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut master = command.spawn().context(|| &name)?;
         let output = master.stdout.take().context(|| format!("{name} has no output"))?;
         Ok(Self { name, master, output: BufReader::new(output) })
@@ -51,6 +64,8 @@ impl Drop for Group {
         if let Some(group) = i32::try_from(self.master.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }
+        // It may not have come to make its session.
+        let _ = self.master.kill();
         let _ = self.master.wait();
     }
 }

@@ -117,7 +117,8 @@ impl Row {
 impl Unit {
     fn show(self, value: f64) -> String {
         match self {
-            _ if !value.is_finite() => "-".to_owned(),
+            _ if value.is_infinite() => "inf".to_owned(),
+            _ if value.is_nan() => "-".to_owned(),
             Unit::Seconds if value < 0.000_001 => format!("{:.1} ns", value * 1e9),
             Unit::Seconds if value < 0.000_1 => format!("{:.1} us", value * 1e6),
             Unit::Seconds if value < 0.001 => format!("{:.0} us", value * 1e6),
@@ -143,12 +144,19 @@ pub(super) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Prints what was compared with.
-pub(super) fn head(compiler: &str, rounds: usize, rival: &str) {
+/// How many processes want a core, on average over the last minute.
+pub(super) fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// Prints what was compared with, and how quiet the machine was.
+pub(super) fn head(compiler: &str, rounds: usize, rival: &str, load: f64) {
     let kernel = rustix::system::uname();
     let cores = available_parallelism().map_or(1, usize::from);
     println!("\nmedians of {rounds} rounds or more, sides in turn, against {rival}");
-    println!("{compiler} -O2, Linux {}, {cores} cores\n", kernel.release().to_string_lossy());
+    println!("{compiler} -O2, Linux {}, {cores} cores", kernel.release().to_string_lossy());
+    println!("{load:.1} processes of others were running when it began\n");
 }
 
 /// The rows in columns.

@@ -7,12 +7,11 @@ use crate::bench::table::median;
 use crate::error::Result;
 
 const CLIENTS: [usize; 3] = [1, 8, 256];
-const WORKERS: [usize; 3] = [2, 4, 8];
 const MOST: f64 = 1.3;
 
-/// So many for each worker: by chance alone, the busiest of eight would have 1.15 times as many as
+/// So many for each worker: by chance alone, the busiest of eight would have 1.1 times as many as
 /// the idlest.
-const CONNECTIONS: usize = 500;
+const CONNECTIONS: usize = 1000;
 
 /// One server's busiest worker over its idlest, for each number of clients.
 #[derive(Debug)]
@@ -26,24 +25,24 @@ pub(super) struct Spread {
 /// Each connection asks who answers.
 pub(super) fn measure(bench: &Bench, findings: &mut Findings) -> Result {
     let spreads = &mut findings.spreads;
-    for accept in ["exclusive", "lock"] {
-        for workers in WORKERS {
-            // All kinds of workers with four, one kind with fewer and with more.
-            let classes: &[&str] =
-                if workers == 4 { &["sync", "thread", "async"] } else { &["sync"] };
-            for class in classes {
-                let server = bench.servers.ours(class, accept, workers, None)?;
-                let who = format!("{workers} {class}, accept = {accept}");
-                spreads.push(spread(bench, &server, workers, who, true)?);
-            }
-        }
+    for (accept, class, workers) in ours() {
+        let server = bench.servers.ours(class, accept, workers, None)?;
+        let who = format!("{workers} {class}, accept = {accept}");
+        spreads.push(spread(bench, &server, workers, who, true)?);
     }
-    for workers in WORKERS {
+    for workers in [2, 4, 8] {
         let server = bench.servers.rival("rearm", workers, None)?;
         let who = format!("{workers} in C, EPOLLEXCLUSIVE and DEL, ADD");
         spreads.push(spread(bench, &server, workers, who, false)?);
     }
     Ok(())
+}
+
+/// All kinds of workers with four, one kind with fewer and with more.
+fn ours() -> impl Iterator<Item = (&'static str, &'static str, usize)> {
+    let kinds = [("sync", 2), ("sync", 4), ("thread", 4), ("async", 4), ("sync", 8)];
+    let all = ["exclusive", "lock"].map(|accept| kinds.map(|(class, of)| (accept, class, of)));
+    all.into_iter().flatten()
 }
 
 fn spread(

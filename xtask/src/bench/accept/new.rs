@@ -13,8 +13,9 @@ const WORKERS: [usize; 2] = [2, 8];
 const TARGET: f64 = 0.95;
 const SLICE: Duration = Duration::from_millis(400);
 
-/// Ours; the first has the target.
-const CLASSES: [&str; 3] = ["sync", "thread", "async"];
+/// Ours, with `accept`; the first has the target.
+const OURS: [(&str, &str); 4] =
+    [("sync", "exclusive"), ("sync", "reuseport"), ("thread", "exclusive"), ("async", "exclusive")];
 /// The rival's; what counts is the best of them.
 const STRATEGIES: [&str; 3] = ["blocking", "rearm", "reuseport"];
 
@@ -30,8 +31,8 @@ pub(super) fn measure(bench: &Bench, findings: &mut Findings) -> Result {
 
 fn of_so_many(bench: &Bench, workers: usize, findings: &mut Findings) -> Result {
     let mut servers = Vec::new();
-    for class in CLASSES {
-        servers.push(bench.servers.ours(class, "exclusive", workers, None)?);
+    for (class, accept) in OURS {
+        servers.push(bench.servers.ours(class, accept, workers, None)?);
     }
     for strategy in STRATEGIES {
         servers.push(bench.servers.rival(strategy, workers, None)?);
@@ -41,7 +42,7 @@ fn of_so_many(bench: &Bench, workers: usize, findings: &mut Findings) -> Result 
         let clients = (bench.cores.count.min(CLIENTS), None);
         bench.load.rate(server, Connections::New, CLIENTS, SLICE, clients)
     })?;
-    let (ours, others) = rates.split_at(CLASSES.len());
+    let (ours, others) = rates.split_at(OURS.len());
     let (bare, others) = others.split_at(STRATEGIES.len());
     let best = (0..bare.len()).max_by(|a, b| bare[*a].per_second.total_cmp(&bare[*b].per_second));
     let best = best.unwrap_or_default();
@@ -55,8 +56,8 @@ fn of_so_many(bench: &Bench, workers: usize, findings: &mut Findings) -> Result 
         TARGET,
     ));
     findings.rows.push(cpu(ours[0], bare[best]));
-    for (at, class) in CLASSES.iter().enumerate().skip(1) {
-        let what = format!("  {workers} {class} workers");
+    for (at, (class, accept)) in OURS.iter().enumerate().skip(1) {
+        let what = format!("  {workers} {class} workers, accept = {accept}");
         findings.rows.push(Row::plain(what, Unit::PerSecond, figures(at)));
     }
     for (at, strategy) in STRATEGIES.iter().enumerate().filter(|(at, _)| *at != best) {

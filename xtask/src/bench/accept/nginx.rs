@@ -49,7 +49,7 @@ pub(super) fn start(
     std::fs::write(&file, text).context(|| file.display())?;
     let mut command = bound(Path::new("nginx"), core);
     command.arg("-e").arg(directory.join("log")).arg("-p").arg(&directory).arg("-c").arg(&file);
-    let group = Group::spawn(command)?;
+    let group = Group::spawn_session(&command)?;
     let ready = || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
             && group.master().children().len() == workers

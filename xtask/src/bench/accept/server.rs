@@ -67,7 +67,7 @@ impl Servers {
     ) -> Result<Server> {
         let mut command = bound(&self.rival, core);
         command.args([strategy, &workers.to_string()]);
-        let mut group = Group::spawn(command)?;
+        let mut group = Group::spawn_session(&command)?;
         let port = group.number("port")?;
         let port = u16::try_from(port).context(|| "echo_server's port")?;
         let master = group.master();
