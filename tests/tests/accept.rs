@@ -1,7 +1,8 @@
 //! Scenario 38, and who accepts when somebody can't: a connection is never left to a worker that will not take it.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -114,10 +115,13 @@ fn a_stopped_worker_leaves_its_share_to_the_others(class: &str) {
 struct Hog(Child);
 
 impl Hog {
-    fn on(cpu: u64) -> Self {
+    /// Runs already when this returns.
+    fn on(cpu: &str) -> Self {
         let mut command = Command::new("taskset");
-        command.args(["-c", &cpu.to_string(), "sh", "-c", "while :; do :; done"]);
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
+        command.args(["-c", cpu, "sh", "-c", "echo; while :; do :; done"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        Self(child)
     }
 }
 
@@ -128,22 +132,34 @@ impl Drop for Hog {
     }
 }
 
-/// A worker that gets the processor only when nobody else wants it.
 #[track_caller]
-fn starve(worker: Process, cpu: u64) {
-    let pid = worker.pid().to_string();
-    for command in [
-        vec!["taskset", "-a", "-c", "-p", &cpu.to_string(), &pid],
-        vec!["chrt", "-a", "-i", "-p", "0", &pid],
-    ] {
-        let output = Command::new(command[0]).args(&command[1..]).output().unwrap();
-        assert!(output.status.success(), "{command:?}: {output:?}");
-    }
+fn schedule(worker: Process, arguments: &[&str]) {
+    let output = Command::new(arguments[0])
+        .args(&arguments[1..])
+        .arg(worker.pid().to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+/// Stops a worker between the moment when `event` makes the kernel wake it and its own first look: it waits for a
+/// processor in between, as on a busy machine. Where it was quicker after all, it has taken what there was.
+#[track_caller]
+fn stopped_on_its_way(worker: Process, event: impl FnOnce()) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let cpu = worker.cpus().last().unwrap().to_string();
+    let hog = Hog::on(&cpu);
+    schedule(worker, &["taskset", "-a", "-c", "-p", &cpu]);
+    schedule(worker, &["chrt", "-a", "-i", "-p", "0"]);
+    event();
+    worker.signal(Signal::SIGSTOP);
+    schedule(worker, &["chrt", "-a", "-o", "-p", "0"]);
+    drop(hog);
+    until("it is stopped", || worker.is_stopped());
 }
 
 /// The kernel wakes one worker for a connection. If that is asked to leave before it has looked, nobody else knows.
-///
-/// On a busy machine there is time for that: here the worker waits for a processor.
 fn a_connection_that_woke_a_leaving_worker_is_served(class: &str) {
     for round in 0..8 {
         let echo = Echo::start("woken", class, "number_workers = 2\n");
@@ -151,19 +167,11 @@ fn a_connection_that_woke_a_leaving_worker_is_served(class: &str) {
         // Whoever took the last one is the last to be woken for the next.
         let last = echo.client().worker();
         let (slot, victim) = *workers.iter().find(|(_, it)| it.pid() != last).unwrap();
-        let cpu = *victim.cpus().last().unwrap();
-        let hog = Hog::on(cpu);
-        starve(victim, cpu);
-        let mut control = Sandbox::client(&echo);
-        let mut client = echo.client();
-        client.say("hello");
-        let asked = std::thread::spawn(move || {
-            control.call("stop_worker", vec![slot.into()]).unwrap().unwrap();
-        });
-        let answer = client.try_answer();
-        drop(hog);
-        asked.join().unwrap();
-        assert_eq!(answer.unwrap(), "hello", "round {round}");
+        let mut client = None;
+        stopped_on_its_way(victim, || client.insert(echo.client()).say("hello"));
+        // Which continues it.
+        echo.ok(&["worker", "stop", &slot.to_string()]);
+        assert_eq!(client.unwrap().answer(), "hello", "round {round}");
     }
 }
 
@@ -177,17 +185,11 @@ fn a_connection_that_was_handed_to_a_leaving_worker_goes_on(class: &str) {
         let at = workers.iter().position(|(_, worker)| worker.pid() == holder).unwrap();
         let (from, _) = workers.remove(at);
         let (slot, victim) = workers[round % 2];
-        let cpu = *victim.cpus().last().unwrap();
-        let hog = Hog::on(cpu);
-        starve(victim, cpu);
         let mut control = Sandbox::client(&echo);
-        control.call("stop_worker", vec![from.into()]).unwrap().unwrap();
-        let asked = std::thread::spawn(move || {
-            control.call("stop_worker", vec![slot.into()]).unwrap().unwrap();
+        stopped_on_its_way(victim, || {
+            control.call("stop_worker", vec![from.into()]).unwrap().unwrap();
         });
-        let answer = client.try_ask("hello");
-        drop(hog);
-        asked.join().unwrap();
-        assert_eq!(answer.unwrap(), "hello", "round {round}");
+        echo.ok(&["worker", "stop", &slot.to_string()]);
+        assert_eq!(client.ask("hello"), "hello", "round {round}");
     }
 }

@@ -247,12 +247,15 @@ async fn serve<W: AsyncConnectionWorker>(
                 });
             }
             Order::Drain => {
-                let grace = crate::stream::grace(post, None);
+                let grace = crate::stream::grace(post, None).max(Duration::from_millis(10));
                 let registry = Rc::clone(&registry);
                 tokio::task::spawn_local(async move {
                     registry.wake_all();
-                    tokio::time::sleep(grace).await;
-                    registry.cut_all();
+                    // Again and again: there may be some from the queue.
+                    loop {
+                        tokio::time::sleep(grace).await;
+                        registry.cut_all();
+                    }
                 });
             }
         }

@@ -3,12 +3,14 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::nginx;
 use crate::bench::application::{Application, Daemon};
 use crate::bench::group::Group;
 use crate::error::{Context, Error, Result};
 use crate::process::Process;
+use crate::wait;
 
 /// How to make them.
 #[derive(Debug)]
@@ -72,7 +74,12 @@ impl Servers {
         let port = u16::try_from(port).context(|| "echo_server's port")?;
         let master = group.master();
         let end = End::Group { _group: group };
-        Ok(Server { port, words: None, master, expected: workers, _end: end })
+        let server = Server { port, words: None, master, expected: workers, _end: end };
+        // It tells of its port when it has forked them.
+        wait::until("echo_server's workers wait", Duration::from_secs(10), || {
+            server.workers().is_ok_and(|all| all.into_iter().all(Process::is_asleep))
+        })?;
+        Ok(server)
     }
 
     /// nginx, where it is installed.
