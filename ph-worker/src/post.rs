@@ -60,8 +60,8 @@ impl Post {
 
     /// The way on for a connection that this worker leaves, if another worker is to go on with it.
     pub(crate) fn way_on(&self, rest: &Rest) -> Option<&Channel> {
-        let stays = !self.board.is_stopping() && self.board.workers() > 0;
-        let leaves = self.stop.is_asked() && stays;
+        let alone = self.board.is_stopping() || self.board.is_resting();
+        let leaves = self.stop.is_asked() && !alone;
         let goes_on = !rest.has_ended() && rest.len() <= MOST_UNREAD;
         self.channel.as_deref().filter(|_| leaves && goes_on)
     }

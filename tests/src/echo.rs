@@ -70,7 +70,9 @@ impl Echo {
         sandbox.ok(&["start"]);
         sandbox.remember();
         let listener = sandbox.listeners().remove(0);
-        let sockets = sandbox.workers("ready")[0].1.sockets().len();
+        // Under ondemand there is nobody yet.
+        let ready = sandbox.workers("ready");
+        let sockets = ready.first().map_or(0, |(_, worker)| worker.sockets().len());
         Self { sandbox, listener, sockets }
     }
 

@@ -63,7 +63,6 @@ impl Arbiter {
                 }
             }
             Phase::Resting => {
-                self.ready = 0;
                 let policy = &self.policy;
                 for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
                     if worker.is_active() {

@@ -97,6 +97,11 @@ impl Arbiter {
         self.generation
     }
 
+    /// Whether all workers were retired and the master was kept.
+    pub fn is_resting(&self) -> bool {
+        self.phase == Phase::Resting
+    }
+
     /// How many workers are ready: those among whom connections are shared out.
     pub fn ready(&self) -> u32 {
         self.ready

@@ -222,7 +222,9 @@ impl Master<'_> {
         while let Some(event) = self.queue.pop_front() {
             let actions = self.arbiter.step(Instant::now(), event);
             // Before any of it is done: who is asked to leave looks there for those who stay.
-            crate::slots::board(&self.slots).set_workers(self.arbiter.ready());
+            let board = crate::slots::board(&self.slots);
+            board.set_workers(self.arbiter.ready());
+            board.set_resting(self.arbiter.is_resting());
             self.settle_bundles();
             for action in actions {
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.

@@ -135,6 +135,7 @@ pub struct Board {
     connections: AtomicI64,
     workers: AtomicU32,
     stopping: AtomicU32,
+    resting: AtomicU32,
 }
 
 impl Board {
@@ -162,6 +163,16 @@ impl Board {
     /// The master begins a stop: who retires from here on has no successor.
     pub fn begin_stop(&self) {
         self.stopping.store(1, Relaxed);
+    }
+
+    /// The master says whether it keeps no workers for the time being.
+    pub fn set_resting(&self, resting: bool) {
+        self.resting.store(resting.into(), Relaxed);
+    }
+
+    /// Whether who leaves is succeeded by nobody, for the time being.
+    pub fn is_resting(&self) -> bool {
+        self.resting.load(Relaxed) != 0
     }
 
     /// Whether the master is stopping: then what waits in the queues is served before a worker leaves.
