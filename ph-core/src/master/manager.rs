@@ -104,9 +104,11 @@ impl Manager {
         self.send(&format!("MAINPID={pid}"));
     }
 
-    /// What `NOTIFY_SOCKET` said.
-    pub(super) fn place(&self) -> &OsStr {
-        &self.place
+    /// What the environment said of it, for a successor: the watchdog is that one's to feed then.
+    pub(super) fn environment(&self) -> impl Iterator<Item = (&'static str, OsString)> {
+        let micros = self.watchdog.map(|(every, _)| (every * 2).as_micros().to_string());
+        let watchdog = micros.map(|micros| ("WATCHDOG_USEC", micros.into()));
+        [("NOTIFY_SOCKET", self.place.clone())].into_iter().chain(watchdog)
     }
 
     /// A reload begins; the end of it is a [`Note`].

@@ -76,7 +76,7 @@ impl Master<'_> {
         command.args(&self.program.arguments).current_dir(&self.program.directory);
         command.env(VARIABLE, "1").stdin(Stdio::from(theirs)).process_group(0);
         if let Some(manager) = &self.manager {
-            command.env("NOTIFY_SOCKET", manager.place());
+            command.envs(manager.environment());
         }
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id() as i32);

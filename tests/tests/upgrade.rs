@@ -1,0 +1,248 @@
+//! Scenarios 21 and 22: another master takes over, of the program as it is on disk, or is sent away.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use ph_tests::echo::Echo;
+use ph_tests::sandbox::programs;
+use ph_tests::wait::DEADLINE;
+use ph_tests::{Output, Process, Sandbox, each_class, load, until, until_some};
+
+each_class![s21_upgrades_lose_no_short_connection, s21_upgrades_lose_no_connection_that_stays,];
+
+const FIVE: &str = "number_workers = 5\ngraceful_timeout = 15\nunix_socket = a.sock\n";
+
+/// Upgrades; returns the new master, which everything names by then.
+#[track_caller]
+fn upgrade(sandbox: &Sandbox, old: Process) -> Process {
+    sandbox.ok(&["upgrade"]);
+    sandbox.remember();
+    let new = sandbox.master();
+    assert_ne!(new.pid(), old.pid());
+    assert_eq!(sandbox.read("app.pid"), format!("{}\n", new.pid()));
+    until("the old one has seen its workers out", || !old.is_alive());
+    new
+}
+
+fn upgrades(echo: &Echo) {
+    let mut master = echo.master();
+    let listeners = echo.listeners();
+    for count in 1..=5 {
+        master = upgrade(echo, master);
+        let status = echo.status();
+        assert_eq!(status["generation"].as_u64(), Some(1 + count));
+        assert_eq!(echo.listeners(), listeners);
+        ph_tests::listeners::reach(&listeners[1]).unwrap();
+    }
+}
+
+fn s21_upgrades_lose_no_short_connection(class: &str) {
+    let echo = Echo::start("short", class, FIVE);
+    let served = load::short(&echo, load::nothing, || upgrades(&echo));
+    assert!(served > 50, "{served} were served");
+    echo.ok(&["stop"]);
+    echo.nothing_runs();
+    assert!(!echo.path("a.sock").exists() && !echo.path("app.pid").exists());
+}
+
+fn s21_upgrades_lose_no_connection_that_stays(class: &str) {
+    let echo = Echo::start("stay", class, FIVE);
+    let served = load::kept(&echo, || upgrades(&echo));
+    assert!(served > 50, "{served} were served");
+    echo.ok(&["stop"]);
+    echo.nothing_runs();
+}
+
+#[test]
+fn s21_an_operators_number_and_the_lock_go_along() {
+    let sandbox = Sandbox::new("number", "number_workers = 2\napp.job = idle\n");
+    sandbox.ok(&["start"]);
+    sandbox.ok(&["scale", "4"]);
+    let old = sandbox.master();
+    let new = upgrade(&sandbox, old);
+    assert_eq!(sandbox.settled(4).len(), 4);
+    assert_eq!(sandbox.run(&["start"]).code, Some(4), "the lock was lost");
+    assert_eq!(sandbox.master(), new);
+    // Its own workers and guard hang on it as ever.
+    new.signal(Signal::SIGKILL);
+    sandbox.nothing_runs();
+    sandbox.ok(&["start"]);
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s21_usr2_does_the_same() {
+    let sandbox = Sandbox::new("usr2", "app.job = idle\n");
+    sandbox.ok(&["start"]);
+    let old = sandbox.master();
+    old.signal(Signal::SIGUSR2);
+    until("the old one is gone", || !old.is_alive());
+    sandbox.remember();
+    assert_ne!(sandbox.master().pid(), old.pid());
+    let log = sandbox.read("app.log");
+    assert!(log.contains("upgrade done"), "{log}");
+    sandbox.ok(&["stop"]);
+}
+
+/// A master that was started by a symbolic link, as releases are: what it leads to can be exchanged.
+struct Release {
+    sandbox: Sandbox,
+}
+
+impl Release {
+    fn start(test: &str, section: &str) -> Self {
+        let release = Self { sandbox: Sandbox::new(test, section) };
+        release.lead_to(&programs().join("ph-fixture").to_string_lossy());
+        let mut command = Command::new(release.sandbox.path("current"));
+        command.arg("start").current_dir(release.sandbox.folder());
+        let output: Output = command.output().unwrap().into();
+        release.sandbox.remember();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        release
+    }
+
+    fn lead_to(&self, target: &str) {
+        let link = self.sandbox.path("current");
+        let _ = fs::remove_file(&link);
+        symlink(target, link).unwrap();
+    }
+
+    /// A shell script in the program's place.
+    fn script(&self, text: &str, mode: u32) {
+        let path = self.sandbox.path("script");
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        self.lead_to("script");
+    }
+
+    /// The upgrade fails with code 5, and nothing has changed.
+    #[track_caller]
+    fn fails(&self, expected: &str) {
+        let sandbox = &self.sandbox;
+        let (master, workers) = (sandbox.master(), sandbox.settled(2));
+        let output = sandbox.run(&["upgrade"]);
+        assert_eq!(output.code, Some(5), "{output:?}");
+        assert!(output.err.contains(expected), "{output:?}");
+        assert_eq!(sandbox.settled(2), workers);
+        assert_eq!(sandbox.master(), master);
+        assert_eq!(sandbox.read("app.pid"), format!("{}\n", master.pid()));
+        let status = sandbox.status();
+        assert_eq!(status["state"], "running");
+        assert_eq!(status["last_change"]["kind"], "upgrade");
+        assert_eq!(status["last_change"]["result"], "failed");
+        until("what was started is gone", || {
+            master.children().iter().all(|child| workers.iter().any(|(_, own)| own == child))
+        });
+    }
+}
+
+const TWO: &str = "number_workers = 2\napp.job = idle\nboot_timeout = 2\n";
+
+#[test]
+fn s22_a_program_that_cannot_take_over_changes_nothing() {
+    let release = Release::start("broken", TWO);
+    release.script("exit 7", 0o755);
+    release.fails("ended before it was ready");
+    release.script("exec sleep 1000", 0o755);
+    release.fails("not ready within boot_timeout");
+    release.script("exit 0", 0o644);
+    release.fails("cannot start ");
+    release.lead_to("nothing");
+    release.fails("cannot start ");
+    // The real one, then.
+    release.lead_to(&programs().join("ph-fixture").to_string_lossy());
+    upgrade(&release.sandbox, release.sandbox.master());
+    release.sandbox.ok(&["stop"]);
+    release.sandbox.nothing_runs();
+}
+
+#[test]
+fn s22_workers_that_cannot_boot_or_a_configuration_that_cannot_be_read_change_nothing() {
+    let release = Release::start("config", TWO);
+    release.sandbox.configure(&format!("{TWO}app.boot = fail\n"));
+    release.fails("could not boot");
+    release.sandbox.configure(&format!("{TWO}proc_name = other\ncontrol_socket = fixture.sock\n"));
+    release.fails("can only change by a restart");
+    release.sandbox.configure(TWO);
+    let master = release.sandbox.master();
+    // The command would see this itself; the signal does not.
+    release.sandbox.configure(&format!("{TWO}threads = many\n"));
+    master.signal(Signal::SIGUSR2);
+    until("it was tried", || {
+        release.sandbox.read("app.log").matches("upgrade failed").count() == 3
+    });
+    release.sandbox.configure(TWO);
+    assert_eq!(release.sandbox.master(), master);
+    release.sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s22_a_second_upgrade_is_refused_and_a_stop_ends_the_first() {
+    let section =
+        "number_workers = 2\napp.job = idle\napp.boot = 60000\napp.flag = %(here)s/slow\n";
+    let release = Release::start("second", section);
+    let sandbox = &release.sandbox;
+    let master = sandbox.master();
+    fs::write(sandbox.path("slow"), "").unwrap();
+    master.signal(Signal::SIGUSR2);
+    until("it is under way", || sandbox.status()["state"] == "upgrading");
+    let successor = until_some("another master", || {
+        let ours = |child: &&Process| child.title().starts_with("ph: master");
+        master.children().iter().find(ours).copied()
+    });
+    sandbox.adopt(successor);
+    let output = sandbox.run(&["upgrade"]);
+    assert_eq!(output.code, Some(4), "{output:?}");
+    assert!(output.err.contains("under way"), "{output:?}");
+    sandbox.ok(&["stop"]);
+    until("the successor is gone", || !successor.is_alive() || successor.is_zombie());
+    sandbox.nothing_runs();
+}
+
+#[test]
+fn s22_a_master_that_dies_takes_its_successor_along() {
+    let section =
+        "number_workers = 2\napp.job = idle\napp.boot = 60000\napp.flag = %(here)s/slow\n";
+    let release = Release::start("dies", section);
+    let sandbox = &release.sandbox;
+    let master = sandbox.master();
+    fs::write(sandbox.path("slow"), "").unwrap();
+    master.signal(Signal::SIGUSR2);
+    let successor = until_some("another master", || {
+        let ours = |child: &&Process| child.title().starts_with("ph: master");
+        master.children().iter().find(ours).copied()
+    });
+    sandbox.adopt(successor);
+    master.signal(Signal::SIGKILL);
+    until("both are gone", || !successor.is_alive() || successor.is_zombie());
+    fs::remove_file(sandbox.path("slow")).unwrap();
+    sandbox.ok(&["start"]);
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn s21_the_service_manager_hears_of_the_new_master() {
+    let sandbox = Sandbox::new("manager", "app.job = idle\n");
+    let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut command = sandbox.command(&["start"]);
+    command.env("NOTIFY_SOCKET", sandbox.path("notify"));
+    assert!(command.output().unwrap().status.success());
+    sandbox.remember();
+    let told = || {
+        let mut bytes = [0; 4096];
+        let count = socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    assert!(told().contains("READY=1"));
+    let new = upgrade(&sandbox, sandbox.master());
+    let main = format!("MAINPID={}", new.pid());
+    until("both have named it", || {
+        let words = told();
+        words.contains(&main) && words.contains("READY=1")
+    });
+    sandbox.ok(&["stop"]);
+}
