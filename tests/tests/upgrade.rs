@@ -13,7 +13,8 @@ use ph_tests::{Output, Process, Sandbox, each_class, load, until, until_some};
 
 each_class![s21_upgrades_lose_no_short_connection, s21_upgrades_lose_no_connection_that_stays,];
 
-const FIVE: &str = "number_workers = 5\ngraceful_timeout = 15\nunix_socket = a.sock\n";
+const FIVE: &str =
+    "number_workers = 5\ngraceful_timeout = 15\nbind = 127.0.0.1:0\nunix_socket = a.sock\n";
 
 /// Upgrades; returns the new master, which everything names by then.
 #[track_caller]
@@ -67,8 +68,9 @@ fn s21_an_operators_number_and_the_lock_go_along() {
     assert_eq!(sandbox.run(&["start"]).code, Some(4), "the lock was lost");
     assert_eq!(sandbox.master(), new);
     // Its own workers and guard hang on it as ever.
+    let family = sandbox.settled(4);
     new.signal(Signal::SIGKILL);
-    sandbox.nothing_runs();
+    until("they go with it", || !family.iter().any(|(_, worker)| worker.is_alive()));
     sandbox.ok(&["start"]);
     sandbox.ok(&["stop"]);
 }
