@@ -57,6 +57,8 @@ pub(crate) struct Acceptor {
     epoll: Epoll,
     /// Whether the listeners are in the set.
     armed: bool,
+    /// There is a crew: the worker waits for the next connection while it works on others.
+    crew: bool,
     gate: Gate,
     /// The system has no descriptor for another connection: so long this worker looks away.
     short: Option<Duration>,
@@ -93,7 +95,8 @@ impl Acceptor {
         let gate = Gate::new(Arc::clone(&post));
         let (short, complained) = (None, None);
         let (armed, ready, owes) = (false, Vec::new(), false);
-        Ok(Self { post, epoll, armed, gate, short, complained, ready, owes })
+        let crew = bell.is_some();
+        Ok(Self { post, epoll, armed, crew, gate, short, complained, ready, owes })
     }
 
     /// Waits for a connection, if the worker is `willing` to take one, and for calls.
@@ -220,8 +223,7 @@ impl Acceptor {
             Ok(fd) => {
                 let hold = Hold::of_connection(&self.post);
                 self.post.slot.count_accepted();
-                // Alone, it would only queue behind itself.
-                if self.armed && self.post.board.workers() > 1 {
+                if self.armed && self.is_awaited() {
                     self.epoll.delete(listener)?;
                     self.epoll.add(listener, exclusive(index))?;
                 }
@@ -237,6 +239,13 @@ impl Acceptor {
                 self.excuse(errno.into()).map(|()| None)
             }
         }
+    }
+
+    /// Whether other workers wait for a connection, behind whom this one has to queue. Among workers that take one at a
+    /// time, nobody does when there are as many connections as workers.
+    fn is_awaited(&self) -> bool {
+        let (board, workers) = (self.post.board, self.post.board.workers());
+        workers > 1 && (self.crew || board.connections() < i64::from(workers))
     }
 
     /// Takes a listener out of the set, if it is in there.

@@ -3,11 +3,16 @@
 //! Waking the worker that has waited longest evens out connections that come and go. Connections that stay do not care
 //! who was woken when: a worker that was quicker once would keep more of them for ever. All it takes to know better is in
 //! shared memory: the worker's own claim, the sum of all, and their number.
+//!
+//! It is for those that stay. Of connections that last for a millisecond, whoever holds too many now will hold none
+//! before the shortest pause is over, and looking away would only leave the processor idle: as many as close within
+//! that pause do not count.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ph_config::value::choice::Accept;
+use ph_core::slots;
 
 use crate::post::Post;
 
@@ -19,11 +24,21 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     post: Arc<Post>,
     pause: Duration,
+    turnover: Turnover,
+}
+
+/// How fast connections come to their end.
+#[derive(Debug, Default)]
+struct Turnover {
+    /// When they were last counted, in the time of the slots, and how many had ended by then.
+    counted: (u64, u64),
+    /// So many ended in the shortest pause.
+    passing: u64,
 }
 
 impl Gate {
     pub(crate) fn new(post: Arc<Post>) -> Self {
-        Self { post, pause: SHORTEST }
+        Self { post, pause: SHORTEST, turnover: Turnover::default() }
     }
 
     /// How long to leave connections to the others; `None`: not at all.
@@ -37,7 +52,10 @@ impl Gate {
         }
         let board = self.post.board;
         let held = self.post.slot.claim().held();
-        if !is_above(held, board.connections(), board.workers()) {
+        let ended = self.post.slot.accepted().saturating_sub(held);
+        let passing = self.turnover.passing(slots::now(), ended).min(held);
+        let total = board.connections().saturating_sub_unsigned(passing);
+        if !is_above(held - passing, total, board.workers()) {
             self.pause = SHORTEST;
             return None;
         }
@@ -49,6 +67,19 @@ impl Gate {
     /// The others had left a connection; the next one should not wait for long.
     pub(crate) fn was_needed(&mut self) {
         self.pause = SHORTEST;
+    }
+}
+
+impl Turnover {
+    /// How many connections will probably have ended before the shortest pause is over, if `ended` have by `now`.
+    fn passing(&mut self, now: u64, ended: u64) -> u64 {
+        let (before, ended_before) = self.counted;
+        let (time, pause) = (now.saturating_sub(before), SHORTEST.as_nanos() as u64);
+        if time >= pause {
+            self.passing = ended.saturating_sub(ended_before).saturating_mul(pause) / time;
+            self.counted = (now, ended);
+        }
+        self.passing
     }
 }
 
@@ -64,7 +95,9 @@ fn is_above(held: u64, total: i64, workers: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_above;
+    use super::{Turnover, is_above};
+
+    const MILLISECOND: u64 = 1_000_000;
 
     #[test]
     fn the_average_and_one_more_is_not_too_many() {
@@ -73,6 +106,15 @@ mod tests {
         assert!(is_above(108, 800, 8));
         assert!(!is_above(2, 8, 8));
         assert!(is_above(3, 8, 8));
+    }
+
+    #[test]
+    fn what_ends_within_a_pause_is_passing() {
+        let mut turnover = Turnover { counted: (100 * MILLISECOND, 1000), passing: 0 };
+        assert_eq!(turnover.passing(104 * MILLISECOND, 1040), 0, "too early to tell");
+        assert_eq!(turnover.passing(110 * MILLISECOND, 1100), 50);
+        assert_eq!(turnover.passing(112 * MILLISECOND, 1100), 50, "until the next count");
+        assert_eq!(turnover.passing(130 * MILLISECOND, 1100), 0, "those that are left stay");
     }
 
     #[test]
