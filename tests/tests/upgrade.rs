@@ -182,6 +182,13 @@ fn s22_workers_that_cannot_boot_or_a_configuration_that_cannot_be_read_change_no
 }
 
 #[test]
+fn s22_what_is_not_built_is_refused() {
+    let release = Release::start("inplace", &format!("{TWO}upgrade_mode = inplace\n"));
+    release.fails("upgrade_mode = inplace");
+    release.sandbox.ok(&["stop"]);
+}
+
+#[test]
 fn s22_a_second_upgrade_is_refused_and_a_stop_ends_the_first() {
     let section =
         "number_workers = 2\napp.job = idle\napp.boot = 60000\napp.flag = %(here)s/slow\n";
@@ -221,7 +228,8 @@ fn s22_a_master_that_dies_takes_its_successor_along() {
     master.signal(Signal::SIGKILL);
     until("both are gone", || !successor.is_alive() || successor.is_zombie());
     fs::remove_file(sandbox.path("slow")).unwrap();
-    sandbox.ok(&["start"]);
+    // A guard that was forked a moment ago may not have closed its copy of the lock yet.
+    until("the lock is free", || sandbox.run(&["start"]).code == Some(0));
     sandbox.ok(&["stop"]);
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::unistd::Pid;
+use ph_config::value::choice::UpgradeMode;
 use ph_signal::Signal;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -60,6 +61,10 @@ impl Master<'_> {
     fn try_successor(&self) -> io::Result<Successor> {
         if std::process::id() == 1 {
             let reason = "as PID 1 this version can't hand over; restart the container";
+            return Err(io::Error::other(reason));
+        }
+        if self.current().settings.upgrade_mode == UpgradeMode::Inplace {
+            let reason = "upgrade_mode = inplace: this version only knows handover";
             return Err(io::Error::other(reason));
         }
         if !self.bundles.is_empty() {
