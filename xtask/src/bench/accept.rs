@@ -10,6 +10,7 @@ mod new;
 mod nginx;
 mod request;
 mod server;
+mod turns;
 
 use std::path::PathBuf;
 

@@ -39,28 +39,30 @@ pub(super) struct Row {
     what: String,
     unit: Unit,
     figures: Figures,
+    /// Where it was measured apart from the figures.
+    ratio: Option<f64>,
     target: Target,
 }
 
 impl Row {
     /// A claim of the kind "at most so many times what it costs in C".
     pub(super) fn ratio(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, target: Target::Ratio(target) }
+        Self { what, unit, figures, ratio: None, target: Target::Ratio(target) }
     }
 
     /// A claim of the kind "at least such a part of what C does".
     pub(super) fn at_least(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, target: Target::RatioAtLeast(target) }
+        Self { what, unit, figures, ratio: None, target: Target::RatioAtLeast(target) }
     }
 
     /// A claim that stands for itself.
     pub(super) fn at_most(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, target: Target::AtMost(target) }
+        Self { what, unit, figures, ratio: None, target: Target::AtMost(target) }
     }
 
     /// Figures that claim nothing.
     pub(super) fn plain(what: String, unit: Unit, figures: Figures) -> Self {
-        Self { what, unit, figures, target: Target::None }
+        Self { what, unit, figures, ratio: None, target: Target::None }
     }
 
     /// A figure that explains the row above it.
@@ -68,8 +70,13 @@ impl Row {
         Self::plain(what.to_owned(), unit, Figures { ours, bare })
     }
 
+    /// A ratio better founded than that of the figures.
+    pub(super) fn with_ratio(self, ratio: f64) -> Self {
+        Self { ratio: Some(ratio), ..self }
+    }
+
     fn ratio_of_sides(&self) -> Option<f64> {
-        let ratio = self.figures.ours? / self.figures.bare;
+        let ratio = self.ratio.unwrap_or(self.figures.ours? / self.figures.bare);
         ratio.is_finite().then_some(ratio)
     }
 

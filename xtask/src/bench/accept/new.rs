@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::kept::{TURNS, cpu, rival_row, turns};
 use super::load::Connections;
-use super::{Bench, Findings};
-use crate::bench::table::{Figures, Row, Unit};
-use crate::error::Result;
+use super::turns::Turns;
+use super::{Bench, Findings, nginx};
+use crate::bench::table::{Row, Unit};
+use crate::error::{Context, Result};
 
 const CLIENTS: usize = 16;
 const WORKERS: [usize; 2] = [2, 8];
 const TARGET: f64 = 0.95;
 const SLICE: Duration = Duration::from_millis(400);
 
-/// Ours, with `accept`; the first has the target.
+/// Ours, with `accept`. The last has the target, and its turn next to the rival's.
 const OURS: [(&str, &str); 4] =
-    [("sync", "exclusive"), ("sync", "reuseport"), ("thread", "exclusive"), ("async", "exclusive")];
+    [("async", "exclusive"), ("thread", "exclusive"), ("sync", "reuseport"), ("sync", "exclusive")];
 /// The rival's; what counts is the best of them.
 const STRATEGIES: [&str; 3] = ["blocking", "rearm", "reuseport"];
 
@@ -38,32 +38,31 @@ fn of_so_many(bench: &Bench, workers: usize, findings: &mut Findings) -> Result 
         servers.push(bench.servers.rival(strategy, workers, None)?);
     }
     servers.extend(bench.servers.nginx(workers, None)?);
-    let rates = turns(bench.rounds * TURNS, &servers, |server| {
+    let turns = Turns::take(bench.rounds, &servers, |server| {
         let clients = (bench.cores.count.min(CLIENTS), None);
         bench.load.rate(server, Connections::New, CLIENTS, SLICE, clients)
     })?;
-    let (ours, others) = rates.split_at(OURS.len());
-    let (bare, others) = others.split_at(STRATEGIES.len());
-    let best = (0..bare.len()).max_by(|a, b| bare[*a].per_second.total_cmp(&bare[*b].per_second));
-    let best = best.unwrap_or_default();
+    let sync = OURS.len() - 1;
+    let nginx = OURS.len() + STRATEGIES.len();
+    let best = (OURS.len()..nginx)
+        .min_by(|a, b| turns.ratio(sync, *a).total_cmp(&turns.ratio(sync, *b)))
+        .context(|| "no strategies")?;
+    let strategy = |at: usize| STRATEGIES[at - OURS.len()];
 
-    let figures =
-        |at: usize| Figures { ours: Some(ours[at].per_second), bare: bare[best].per_second };
-    findings.rows.push(Row::at_least(
-        format!("a connection each, {workers} sync workers, C {}", STRATEGIES[best]),
-        Unit::PerSecond,
-        figures(0),
-        TARGET,
-    ));
-    findings.rows.push(cpu(ours[0], bare[best]));
-    for (at, (class, accept)) in OURS.iter().enumerate().skip(1) {
+    let what = format!("a connection each, {workers} sync workers, C {}", strategy(best));
+    let row = Row::at_least(what, Unit::PerSecond, turns.rates(sync, best), TARGET);
+    findings.rows.push(row.with_ratio(turns.ratio(sync, best)));
+    findings.rows.push(turns.cost(sync, best));
+    for (at, (class, accept)) in OURS.iter().enumerate().take(sync) {
         let what = format!("  {workers} {class} workers, accept = {accept}");
-        findings.rows.push(Row::plain(what, Unit::PerSecond, figures(at)));
+        let row = Row::plain(what, Unit::PerSecond, turns.rates(at, best));
+        findings.rows.push(row.with_ratio(turns.ratio(at, best)));
     }
-    for (at, strategy) in STRATEGIES.iter().enumerate().filter(|(at, _)| *at != best) {
-        let what = format!("  C {strategy}");
-        findings.rows.push(Row::note(&what, Unit::PerSecond, None, bare[at].per_second));
+    for at in (OURS.len()..nginx).filter(|at| *at != best) {
+        findings.rows.push(turns.alone(at, &format!("  C {}", strategy(at))));
     }
-    findings.rows.extend(others.first().map(rival_row));
+    if servers.len() > nginx {
+        findings.rows.push(turns.alone(nginx, nginx::SAY));
+    }
     Ok(())
 }
