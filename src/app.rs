@@ -13,6 +13,7 @@ use ph_worker::{
     AsyncConnectionWorker, AsyncJobWorker, ConnectionWorker, Context, Error, JobWorker,
 };
 
+use crate::check::Check;
 use crate::start::Start;
 use crate::support;
 use crate::workers::{Takes, Workers};
@@ -129,18 +130,26 @@ impl App {
 
     /// The same for other arguments, the program's name first.
     pub fn run_command(&self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
-        ph_cli::main(self, arguments)
+        let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+        match arguments.get(1) {
+            Some(role) if role == master::QUESTION && master::is_summoned() => {
+                arguments.remove(1);
+                ph_cli::main(&Check(self), arguments)
+            }
+            _ => ph_cli::main(self, arguments),
+        }
     }
 
     fn serve(
         &self,
         settings: Settings,
-        request: &LoadRequest,
+        request: Option<&LoadRequest>,
         start: Start,
     ) -> Result<(), StartError> {
-        let Start { program, inherited, predecessor, launcher } = start;
-        let listens = !inherited.is_empty();
+        let listens = start.listens();
+        let Start { program, inherited, predecessor, resumed, launcher } = start;
         let reread = || {
+            let request = request.ok_or("the configuration file is not where it was any more")?;
             let settings = Settings::load(request).map_err(|error| error.to_string())?;
             settings.check_runnable().map_err(|error| error.to_string())?;
             self.examine(&settings, listens).map(|_| settings)
@@ -157,6 +166,7 @@ impl App {
             inherited,
             program,
             predecessor,
+            resumed,
         })
     }
 
@@ -175,7 +185,11 @@ impl App {
         if background && start.predecessor.is_none() {
             return self.daemonize(settings, request, start);
         }
-        match self.serve(settings, request, start) {
+        self.end(self.serve(settings, Some(request), start))
+    }
+
+    fn end(&self, result: Result<(), StartError>) -> Exit {
+        match result {
             Ok(()) => Exit::Done,
             Err(error) => {
                 self.complain(&error.to_string());
@@ -196,7 +210,7 @@ impl App {
             }
             Ok(Side::Daemon(launcher)) => {
                 start.launcher = Some(launcher);
-                let result = self.serve(settings, request, start);
+                let result = self.serve(settings, Some(request), start);
                 result.map_or_else(|error| Exit::of(error.exit_code()), |()| Exit::Done)
             }
             Err(error) => {
@@ -226,16 +240,14 @@ impl App {
 
     /// The keys that this version passes over, or a sentence why these settings can't be served. `listens`: a service
     /// manager has handed sockets over.
-    fn examine(&self, settings: &Settings, listens: bool) -> Result<Vec<&'static str>, String> {
+    pub(crate) fn examine(
+        &self,
+        settings: &Settings,
+        listens: bool,
+    ) -> Result<Vec<&'static str>, String> {
         let passed_over = support::examine(settings)?;
         self.workers.of(settings)?;
         self.workers.lack(settings, listens).map_or(Ok(passed_over), Err)
-    }
-
-    fn complain(&self, reason: &str) {
-        for line in reason.lines() {
-            eprintln!("{}: {line}", self.name);
-        }
     }
 }
 
@@ -255,5 +267,31 @@ impl Host for App {
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
         let background = settings.daemonize;
         self.launch(settings, request, background)
+    }
+
+    fn resume(&self, request: Option<&LoadRequest>) -> Option<Exit> {
+        match Start::resume() {
+            Ok(None) => None,
+            Ok(Some(start)) => {
+                let settings = start.resumed.as_ref()?.settings().clone();
+                Some(self.end(self.serve(settings, request, start)))
+            }
+            Err(reason) => {
+                self.complain(&reason);
+                Some(Exit::Failed)
+            }
+        }
+    }
+
+    fn succeeds(&self) -> bool {
+        master::is_summoned()
+    }
+
+    fn complain(&self, reason: &str) {
+        for line in reason.lines() {
+            eprintln!("{}: {line}", self.name);
+        }
+        // A master that waits for this one reads no terminal.
+        master::decline(reason);
     }
 }

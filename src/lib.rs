@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod check;
 mod program;
 mod start;
 mod support;

@@ -1,7 +1,7 @@
 //! How a process came to be a master: by whose hand, and with what in its hands.
 
 use ph_cli::Exit;
-use ph_core::master::{Predecessor, Program};
+use ph_core::master::{Predecessor, Program, Resumed};
 use ph_core::sys::activation::{self, Inherited};
 use ph_core::sys::daemon::Launcher;
 
@@ -14,6 +14,8 @@ pub(crate) struct Start {
     pub(crate) inherited: Vec<Inherited>,
     /// The master that is to be succeeded.
     pub(crate) predecessor: Option<Predecessor>,
+    /// The program that this process was before.
+    pub(crate) resumed: Option<Resumed>,
     /// Who waits in front of a terminal.
     pub(crate) launcher: Option<Launcher>,
 }
@@ -25,12 +27,23 @@ impl Start {
         let predecessor = Predecessor::find()
             .map_err(|error| (Exit::of(error.exit_code()), error.to_string()))?;
         let inherited = activation::take().map_err(|error| (Exit::Config, error.to_string()))?;
-        Ok(Self { program, inherited, predecessor, launcher: None })
+        Ok(Self { program, inherited, predecessor, resumed: None, launcher: None })
+    }
+
+    /// Of a process that goes on with a master. To be called before it opens files of its own.
+    pub(crate) fn resume() -> Result<Option<Self>, String> {
+        let program = program::this();
+        let resumed = Resumed::find(&program).map_err(|error| error.to_string())?;
+        Ok(resumed.map(|resumed| {
+            let (inherited, predecessor, launcher) = (Vec::new(), None, None);
+            Self { program, inherited, predecessor, resumed: Some(resumed), launcher }
+        }))
     }
 
     /// Whether there is anything to listen on already.
     pub(crate) fn listens(&self) -> bool {
         let left = self.predecessor.as_ref().is_some_and(Predecessor::inherited);
-        left || !self.inherited.is_empty()
+        let kept = self.resumed.as_ref().is_some_and(Resumed::inherited);
+        left || kept || !self.inherited.is_empty()
     }
 }

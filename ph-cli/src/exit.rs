@@ -72,14 +72,6 @@ impl Failure {
     pub(crate) fn new(exit: Exit, reason: impl Into<String>) -> Self {
         Self { exit, reason: reason.into() }
     }
-
-    /// Tells it on standard error, each line with the program's name before it.
-    pub(crate) fn report(&self, program: &str) -> Exit {
-        for line in self.reason.lines() {
-            eprintln!("{program}: {line}");
-        }
-        self.exit
-    }
 }
 
 impl From<ConfigError> for Failure {

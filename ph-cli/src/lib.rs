@@ -38,6 +38,25 @@ pub trait Host {
 
     /// Starts a master as `daemonize` says; returns when its workers are ready, or when it has failed.
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit;
+
+    /// Goes on with the master that this process was when it was another program, if it was one: its settings are not
+    /// read, they are known. `request` is for its reloads; without one, its configuration is not to be found any more.
+    fn resume(&self, request: Option<&LoadRequest>) -> Option<Exit> {
+        let _ = request;
+        None
+    }
+
+    /// Whether a running master started this process to succeed it: what restarted that one, is a start of this.
+    fn succeeds(&self) -> bool {
+        false
+    }
+
+    /// Tells why a command came to nothing: on standard error, each line with the program's name before it.
+    fn complain(&self, reason: &str) {
+        for line in reason.lines() {
+            eprintln!("{}: {line}", self.name());
+        }
+    }
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for.
@@ -53,6 +72,9 @@ pub fn main(host: &dyn Host, arguments: impl IntoIterator<Item = OsString>) -> E
     };
     match commands::dispatch(host, args) {
         Ok(exit) => exit,
-        Err(failure) => failure.report(host.name()),
+        Err(failure) => {
+            host.complain(&failure.reason);
+            failure.exit
+        }
     }
 }

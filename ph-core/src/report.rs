@@ -92,6 +92,16 @@ pub struct Reports {
 }
 
 impl Reports {
+    /// Goes on where another reader of the pipe left off, in the middle of a line.
+    pub fn resume(partial: Vec<u8>) -> Self {
+        Self { partial }
+    }
+
+    /// A line of which the end has not come yet.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Takes some bytes and returns the reports that they complete, each with its worker's serial number. Lines that
     /// mean nothing are passed over.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<(u64, Report)> {

@@ -153,6 +153,12 @@ impl Decoder {
         }
     }
 
+    /// What was fed and belongs to no message yet: what another decoder needs to go on.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
     /// Bytes that were fed and belong to no message yet.
     #[must_use]
     pub fn buffered(&self) -> usize {

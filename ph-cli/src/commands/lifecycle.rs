@@ -31,6 +31,9 @@ pub(super) fn stop(request: &LoadRequest, quick: bool) -> Outcome {
 pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
     // What can't be started again is not stopped.
     let settings = runnable(request)?;
+    if host.succeeds() {
+        return Ok(host.start(settings, request));
+    }
     match Master::connect(&settings.control_socket) {
         Ok(master) => master.stop(false)?,
         Err(Failure { exit: Exit::NotRunning, .. }) => {}

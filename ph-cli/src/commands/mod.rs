@@ -21,7 +21,11 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
     if let Command::Completions { shell } = args.command {
         return completions::print(host, shell);
     }
-    let request = place::request(&args.place, host.default_config())?;
+    let request = place::request(&args.place, host.default_config());
+    if let Some(exit) = host.resume(request.as_ref().ok()) {
+        return Ok(exit);
+    }
+    let request = request?;
     match args.command {
         Command::Run => lifecycle::run(host, &request),
         Command::Start => lifecycle::start(host, &request),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{ExitStatus, Speed, Ticket, WorkerKey};
 
 /// One thing to do, in order.
@@ -48,10 +50,13 @@ pub enum Action {
     Sweep,
     /// Read and validate the configuration; answer with `ConfigRead`.
     ReadConfig,
-    /// Start another master, of the program as it is on disk now; answer with `SuccessorReady` or `SuccessorFailed`.
+    /// Start another master, of the program as it is on disk now, and answer with `SuccessorReady`; or ask that program
+    /// whether this process could become it, and answer with `ProgramReady`. Otherwise `SuccessorFailed`.
     StartSuccessor,
     /// Tell the successor to take over; answer with `SuccessorServes` or `SuccessorFailed`.
     Bequeath,
+    /// There is no way back any more, nor a need for one: this program serves in place of the former.
+    Stay,
     /// Everything that a master has but its workers is the successor's from here on.
     HandOver,
     /// End the successor and what it started, if there is any of it.
@@ -99,7 +104,7 @@ pub enum Outcome {
 }
 
 /// Why a worker left.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// It was asked to stop and did.
     Asked,

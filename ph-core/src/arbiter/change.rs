@@ -5,9 +5,29 @@ use std::time::Instant;
 use super::event::{Ticket, WorkerKey};
 use super::policy::Policy;
 
+/// What a reload is done for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Another configuration.
+    Reload,
+    /// The same workers by another program, which this master has become: what fails is undone by the former one.
+    Upgrade,
+}
+
+impl Purpose {
+    /// The word that records use.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
 /// A reload: read, try one canary, roll the rest; or put everything back.
 #[derive(Clone, Debug)]
 pub(super) struct Reload {
+    pub(super) purpose: Purpose,
     pub(super) asked: Vec<Ticket>,
     pub(super) began: Instant,
     pub(super) stage: Stage,

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use super::policy::Policy;
 
 /// One incarnation of a worker: a process, from the decision to spawn it until it is reaped.
 ///
 /// Keys are never used twice in a master's life, so an action that names one can't hit its successor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerKey {
     /// The slot that it fills: the worker's id, as operators know it.
     pub slot: u32,
@@ -17,11 +19,11 @@ pub struct WorkerKey {
 }
 
 /// Who waits for a verdict: handed in with a request, handed back with its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
 /// How a process ended, as `waitid(2)` tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitStatus {
     /// It called `exit` with this code.
     Code(i32),
@@ -68,7 +70,7 @@ pub enum ScaleBy {
 }
 
 /// How fast a stop goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Speed {
     /// `stop_signal`, then KILL at `graceful_timeout`.
     Graceful,
@@ -219,6 +221,11 @@ pub enum Event {
     },
     /// The answer to [`Action::StartSuccessor`](super::Action::StartSuccessor): its workers are ready.
     SuccessorReady,
+    /// The answer to [`Action::StartSuccessor`](super::Action::StartSuccessor) for an upgrade in place: the program says
+    /// that it can be this master.
+    ProgramReady,
+    /// This program has taken over in place from another one, whose arbiter this one [was](super::Carried).
+    Resumed,
     /// The answer to [`Action::Bequeath`](super::Action::Bequeath): it serves in this master's place.
     SuccessorServes,
     /// The other answer: it could not be started, ended, or gave up.

@@ -23,6 +23,7 @@
 //! - after a stop every history ends, whatever the workers do.
 
 mod action;
+mod carried;
 mod change;
 mod ends;
 mod event;
@@ -44,6 +45,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
+pub use carried::Carried;
 use change::{Reload, Waiter};
 pub use event::{Event, ExitStatus, Load, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use jitter::Jitter;
@@ -51,6 +53,7 @@ pub use policy::{Band, MAX_WORKERS, Policy};
 use scaler::Scaler;
 use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
+pub use upgrade::Departure;
 use upgrade::Upgrade;
 use worker::{State, Worker};
 
@@ -275,6 +278,8 @@ impl Arbiter {
             Event::Reload { asked } => self.reload_asked(now, asked, out),
             Event::Upgrade { asked } => self.upgrade_asked(now, asked, out),
             Event::SuccessorReady => self.successor_ready(out),
+            Event::ProgramReady => self.program_ready(),
+            Event::Resumed => self.resumed(out),
             Event::SuccessorServes => self.successor_serves(now, out),
             Event::SuccessorFailed { reason } => self.successor_failed(now, &reason, out),
             Event::ConfigRead(result) => self.config_read(now, result, out),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::action::{Action, Note, Verdict};
-use super::change::{Before, Reload, Stage};
+use super::change::{Before, Purpose, Reload, Stage};
 use super::event::{Refusal, Ticket};
 use super::policy::Policy;
 use super::request::{answer, failed};
@@ -54,7 +54,8 @@ impl Arbiter {
     }
 
     fn begin_reload(&mut self, now: Instant, asked: Vec<Ticket>, out: &mut Vec<Action>) {
-        self.reload = Some(Reload { asked, began: now, stage: Stage::Reading });
+        let (purpose, stage) = (Purpose::Reload, Stage::Reading);
+        self.reload = Some(Reload { purpose, asked, began: now, stage });
         out.push(Action::ReadConfig);
     }
 
@@ -87,7 +88,11 @@ impl Arbiter {
             wanted: Some(self.wanted),
         };
         out.push(Action::KeepGenerations(vec![before.generation, self.generation]));
-        out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation: self.generation }));
+        // An upgrade began when it was asked for.
+        if reload.purpose == Purpose::Reload {
+            let generation = self.generation;
+            out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation }));
+        }
         let canary = self.wanted.max(wanted).min(1);
         reload.stage = match canary {
             // Nobody to be replaced, nobody to be tried.
@@ -159,7 +164,15 @@ impl Arbiter {
         let Some(reload) = self.reload.take() else { return };
         out.push(Action::KeepGenerations(vec![self.generation]));
         self.forget_load();
-        self.record("reload", reload.began, verdict, now, out);
+        match (reload.purpose, verdict) {
+            (Purpose::Reload, _) => {}
+            (Purpose::Upgrade, Verdict::Done) => out.push(Action::Stay),
+            (Purpose::Upgrade, Verdict::Failed { reason, .. }) => {
+                self.return_from(&reload, reason.clone());
+                return;
+            }
+        }
+        self.record(reload.purpose.word(), reload.began, verdict, now, out);
         for ticket in reload.asked {
             answer(Some(ticket), verdict.clone(), out);
         }

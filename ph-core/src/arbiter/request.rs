@@ -201,7 +201,7 @@ impl Arbiter {
         let verdict = failed(FAILED, why.to_owned());
         self.successor_failed(now, why, out);
         let reload = self.reload.take().map(|reload| {
-            self.record("reload", reload.began, &verdict, now, out);
+            self.record(reload.purpose.word(), reload.began, &verdict, now, out);
             reload.asked
         });
         for ticket in reload.into_iter().chain(self.queued.take()).flatten() {

@@ -89,6 +89,10 @@ impl Arbiter {
         }
     }
 
+    pub(super) fn count_ready(&self) -> u32 {
+        self.census().ready
+    }
+
     /// The one look at all seats that a decision takes.
     fn census(&self) -> Census {
         let mut census = Census::default();

@@ -19,20 +19,25 @@ pub(super) struct Seat {
     pub(super) open: bool,
     /// In place: a thousand seats are looked over with each decision, and nearly all have one worker.
     pub(super) workers: SmallVec<[Worker; 1]>,
-    /// Ends in a row that nobody asked for, without a second of readiness between them.
-    row: u32,
-    /// The last of them.
-    last: Option<Instant>,
-    /// How many of them made the seat wait: the exponent of the next wait.
-    waits: u32,
+    pub(super) crashes: Crashes,
     /// No spawn before this instant.
     pub(super) wait: Option<Instant>,
+}
+
+/// Ends in a row that nobody asked for, without a second of readiness between them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crashes {
+    pub(super) row: u32,
+    /// The last of them.
+    pub(super) last: Option<Instant>,
+    /// How many of them made the seat wait: the exponent of the next wait.
+    pub(super) waits: u32,
 }
 
 impl Seat {
     /// An empty seat that is not wanted yet.
     pub(super) fn closed() -> Self {
-        Self { open: false, workers: SmallVec::new(), row: 0, last: None, waits: 0, wait: None }
+        Self { open: false, workers: SmallVec::new(), crashes: Crashes::default(), wait: None }
     }
 
     pub(super) fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
@@ -95,20 +100,21 @@ impl Seat {
         if ready_for.is_some_and(|ready| ready >= STEADY) {
             self.forget_crashes();
         }
-        self.row = self.row.saturating_add(1);
-        self.last = Some(now);
-        if ready_for.is_some() && self.row == 1 {
+        let crashes = &mut self.crashes;
+        crashes.row = crashes.row.saturating_add(1);
+        crashes.last = Some(now);
+        if ready_for.is_some() && crashes.row == 1 {
             self.wait = None;
             return None;
         }
-        let delay = back_off(policy, self.waits, jitter);
-        self.waits = self.waits.saturating_add(1);
+        let delay = back_off(policy, crashes.waits, jitter);
+        crashes.waits = crashes.waits.saturating_add(1);
         self.wait = Some(now + delay);
         Some(delay)
     }
 
     pub(super) fn forget_crashes(&mut self) {
-        (self.row, self.waits, self.wait) = (0, 0, None);
+        (self.crashes.row, self.crashes.waits, self.wait) = (0, 0, None);
     }
 
     /// Crashes in a row, as of now: a worker that has been ready for [`STEADY`] ends the row.
@@ -116,10 +122,10 @@ impl Seat {
         // One that was ready before the last crash, and waits for its successor, is no sign of recovery.
         let steady = |worker: &Worker| {
             worker.ready_for(now).is_some_and(|ready| {
-                ready >= STEADY && self.last.is_none_or(|crash| now - ready >= crash)
+                ready >= STEADY && self.crashes.last.is_none_or(|crash| now - ready >= crash)
             })
         };
-        if self.workers.iter().any(steady) { 0 } else { self.row }
+        if self.workers.iter().any(steady) { 0 } else { self.crashes.row }
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::action::LastChange;
 use super::event::WorkerKey;
 use super::seat::Seat;
 use super::{Arbiter, Phase};
 
 /// What has happened to all processes so far. Each ended one counts once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Processes made.
     pub spawned: u64,
@@ -60,7 +62,7 @@ impl Arbiter {
         match self.phase {
             Phase::New | Phase::Starting => "starting",
             Phase::Stopping { .. } | Phase::Over => "stopping",
-            Phase::Running | Phase::Resting if self.upgrade.is_some() => "upgrading",
+            Phase::Running | Phase::Resting if self.is_upgrading() => "upgrading",
             Phase::Running | Phase::Resting if self.reload.is_some() => "reloading",
             Phase::Running | Phase::Resting if self.is_degraded(now) => "degraded",
             Phase::Running | Phase::Resting => "running",

@@ -1,4 +1,6 @@
-//! An upgrade: another master, of the program as it is now on disk, takes over or is sent away.
+//! An upgrade: the program as it is now on disk takes over, or is sent away.
+//!
+//! By *handover*, another master takes over from this one:
 //!
 //! ```text
 //!            asked              ready: yours, and it serves       every worker gone
@@ -6,10 +8,22 @@
 //!     ▲                   │ failed, gone, late
 //!     └───────────────────┘ the successor is ended; nothing has changed
 //! ```
+//!
+//! *In place*, this process becomes the other program and goes on, its arbiter [carried](super::Carried) along; the rest is a
+//! reload, whose failure gives the process back:
+//!
+//! ```text
+//!            asked           it could: exec    canary, ready    all ready
+//!  Running ─────────► Upgrading ═════════════► Reload ═════════════════► Running, the new program
+//!     ▲                   │ it can't              │ it fails
+//!     ├───────────────────┘                       ▼
+//!     └═══════════════════════════════════════ exec back
+//! ```
 
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Note, Outcome, Verdict};
+use super::change::{Purpose, Reload, Stage};
 use super::event::{Speed, Ticket};
 use super::request::{answer, failed};
 use super::{Arbiter, Phase};
@@ -18,13 +32,33 @@ use super::{Arbiter, Phase};
 const REFUSED: i64 = 4;
 const FAILED: i64 = 5;
 
-/// A successor that boots.
+/// Another program on its way to take over, or back.
 #[derive(Clone, Debug)]
 pub(super) struct Upgrade {
-    asked: Option<Ticket>,
-    began: Instant,
+    pub(super) asked: Option<Ticket>,
+    pub(super) began: Instant,
     /// By then it must be ready.
     pub(super) deadline: Option<Instant>,
+    departure: Option<Departure>,
+}
+
+/// This process is to become another program, as soon as everything else is done that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The one on disk, which goes on with [`Resumed`](super::Event::Resumed).
+    Forth,
+    /// The one that it was before, which goes on with [`SuccessorFailed`](super::Event::SuccessorFailed) for this reason.
+    Back {
+        /// One sentence for a person.
+        reason: String,
+    },
+}
+
+impl Upgrade {
+    /// One that had begun when its arbiter was carried off.
+    pub(super) fn carried(asked: Option<Ticket>, began: Instant) -> Self {
+        Self { asked, began, deadline: None, departure: None }
+    }
 }
 
 impl Arbiter {
@@ -38,13 +72,13 @@ impl Arbiter {
         if self.refuse_when_ending(asked, out) {
             return;
         }
-        let obstacle = if self.upgrade.is_some() {
+        let obstacle = if self.is_upgrading() {
             "an upgrade is under way already"
         } else if self.reload.is_some() {
             "a reload is under way; upgrade when it is done"
         } else if self.phase == Phase::Running || self.phase == Phase::Resting {
             let deadline = self.policy.boot_timeout.map(|limit| now + limit);
-            self.upgrade = Some(Upgrade { asked, began: now, deadline });
+            self.upgrade = Some(Upgrade { asked, began: now, deadline, departure: None });
             out.push(Action::StartSuccessor);
             let generation = self.newest + 1;
             out.push(Action::Tell(Note::ChangeBegan { kind: "upgrade", generation }));
@@ -58,11 +92,29 @@ impl Arbiter {
         answer(asked, failed(REFUSED, obstacle.to_owned()), out);
     }
 
+    /// Whether another program is on its way to take over.
+    pub(super) fn is_upgrading(&self) -> bool {
+        let reload = self.reload.as_ref();
+        self.upgrade.is_some() || reload.is_some_and(|it| it.purpose == Purpose::Upgrade)
+    }
+
     /// The successor's workers are ready: it may have the rest.
     pub(super) fn successor_ready(&mut self, out: &mut Vec<Action>) {
         if self.upgrade.is_some() {
             out.push(Action::Bequeath);
         }
+    }
+
+    /// The program says that this process can become it.
+    pub(super) fn program_ready(&mut self) {
+        if let Some(upgrade) = &mut self.upgrade {
+            (upgrade.deadline, upgrade.departure) = (None, Some(Departure::Forth));
+        }
+    }
+
+    /// Whether this process is to become another program. Once it can't, tell of it by `SuccessorFailed`.
+    pub fn departure(&self) -> Option<&Departure> {
+        self.upgrade.as_ref()?.departure.as_ref()
     }
 
     /// The successor has taken over: this master sees its own workers out.
@@ -86,11 +138,26 @@ impl Arbiter {
         answer(upgrade.asked, verdict, out);
     }
 
+    /// This program has taken over in place; its workers follow.
+    pub(super) fn resumed(&mut self, out: &mut Vec<Action>) {
+        let Some(Upgrade { asked, began, .. }) = self.upgrade.take() else { return };
+        let (purpose, stage) = (Purpose::Upgrade, Stage::Reading);
+        self.reload = Some(Reload { purpose, asked: asked.into_iter().collect(), began, stage });
+        out.push(Action::ReadConfig);
+    }
+
+    /// They could not: the former program is to go on.
+    pub(super) fn return_from(&mut self, reload: &Reload, reason: String) {
+        let (asked, began) = (reload.asked.first().copied(), reload.began);
+        let (deadline, departure) = (None, Some(Departure::Back { reason }));
+        self.upgrade = Some(Upgrade { asked, began, deadline, departure });
+    }
+
     pub(super) fn expire_upgrade(&mut self, now: Instant, out: &mut Vec<Action>) {
         let late = |upgrade: &Upgrade| upgrade.deadline.is_some_and(|at| at <= now);
         if self.upgrade.as_ref().is_some_and(late) {
             let limit = self.policy.boot_timeout.unwrap_or_default();
-            let reason = format!("the new master was not ready within boot_timeout ({limit:?})");
+            let reason = format!("the new program was not ready within boot_timeout ({limit:?})");
             self.successor_failed(now, &reason, out);
         }
     }
@@ -98,8 +165,10 @@ impl Arbiter {
     /// The master was away itself: the successor gets its time anew.
     pub(super) fn forgive_upgrade(&mut self, now: Instant) {
         let limit: Option<Duration> = self.policy.boot_timeout;
-        if let Some(upgrade) = &mut self.upgrade {
-            upgrade.deadline = limit.map(|limit| now + limit);
+        if let Some(Upgrade { deadline: Some(deadline), .. }) = &mut self.upgrade
+            && let Some(limit) = limit
+        {
+            *deadline = now + limit;
         }
     }
 

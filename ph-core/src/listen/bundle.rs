@@ -7,7 +7,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Address, ListenError, Listener, tcp};
 use crate::sys::reuseport;
@@ -31,6 +34,24 @@ struct Member {
     slot: Option<u32>,
     listener: Arc<Listener>,
     /// Whether somebody accepts from it.
+    serves: bool,
+}
+
+/// A bundle in words, and the numbers of its descriptors: for another program that is to go on with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CarriedBundle {
+    key: String,
+    asked: SocketAddr,
+    address: SocketAddr,
+    backlog: u32,
+    members: Vec<CarriedMember>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct CarriedMember {
+    slot: Option<u32>,
+    /// What the carrier knows its descriptor by.
+    fd: i32,
     serves: bool,
 }
 
@@ -63,6 +84,35 @@ impl Bundle {
         let listener = Arc::new(Listener::tcp(fd, asked, address));
         let first = Member { slot: None, listener, serves: false };
         Ok(Self { key: key.to_owned(), asked, address, members: vec![first], backlog })
+    }
+
+    /// In words, with what `number` says of each descriptor.
+    pub(crate) fn carry(&self, mut number: impl FnMut(&Arc<Listener>) -> i32) -> CarriedBundle {
+        let members = self.members.iter().map(|member| {
+            let (slot, serves) = (member.slot, member.serves);
+            CarriedMember { slot, fd: number(&member.listener), serves }
+        });
+        CarriedBundle {
+            key: self.key.clone(),
+            asked: self.asked,
+            address: self.address,
+            backlog: self.backlog,
+            members: members.collect(),
+        }
+    }
+
+    /// The bundle that these words tell of, with the descriptors that their numbers lead to.
+    pub(crate) fn unpack(
+        carried: CarriedBundle,
+        mut adopt: impl FnMut(i32) -> io::Result<OwnedFd>,
+    ) -> io::Result<Self> {
+        let CarriedBundle { key, asked, address, backlog, members } = carried;
+        let mut own = Vec::with_capacity(members.len());
+        for CarriedMember { slot, fd, serves } in members {
+            let listener = Arc::new(Listener::tcp(adopt(fd)?, asked, address));
+            own.push(Member { slot, listener, serves });
+        }
+        Ok(Self { key, asked, address, members: own, backlog })
     }
 
     /// Whether it is what somebody who asks for this address wants.

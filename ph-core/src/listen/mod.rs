@@ -16,7 +16,7 @@ mod socket_file;
 mod tcp;
 
 pub use address::Address;
-pub(crate) use bundle::{Bundle, Fate};
+pub(crate) use bundle::{Bundle, CarriedBundle, Fate};
 pub use error::ListenError;
 pub use listener::Listener;
 pub use plan::Plan;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use ph_config::Settings;
 use ph_config::value::bind::{Bind, Host};
 use ph_config::value::choice::Accept;
+use serde::{Deserialize, Serialize};
 
 use super::{Address, Bundle, ListenError, Listener, SocketFile, tcp};
 use crate::sys::resolver::Answers;
 
 /// Where to listen, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     wanted: Vec<Wanted>,
     /// Whether each slot is to have TCP listeners of its own.
@@ -22,7 +23,7 @@ pub struct Plan {
     unix_mode: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Wanted {
     /// The key with its value, for messages.
     key: String,

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use ph_rpc::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Master;
 use crate::arbiter::Totals;
 use crate::slots::Slot;
 
 /// Sums over workers, the ended ones included.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sums {
     requests: u64,
     accepted: u64,
@@ -31,15 +32,16 @@ impl Sums {
 }
 
 /// A change under way, and what there was when it began.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Opening {
+    #[serde(with = "super::carried::instant")]
     began: Instant,
     sums: Sums,
     totals: Totals,
 }
 
 /// What a change cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     started: u64,
     retired: u64,
@@ -50,12 +52,12 @@ pub(super) struct Account {
     left_in_queue: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     ended: Sums,
     open: Option<Opening>,
     /// That of the last change that had one, with its kind.
-    last: Option<(&'static str, Account)>,
+    last: Option<(String, Account)>,
 }
 
 impl Accounts {
@@ -126,7 +128,7 @@ impl Master<'_> {
             started, retired, killed, accepted, finished, aborted, left_in_queue, took = ?took,
             "account of the {kind}"
         );
-        self.accounts.last = Some((kind, account));
+        self.accounts.last = Some((kind.to_owned(), account));
     }
 
     /// Connections that were accepted so far.

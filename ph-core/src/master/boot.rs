@@ -18,8 +18,8 @@ use super::children::Children;
 use super::control::Control;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
-use super::{Launch, Master, Predecessor};
-use crate::arbiter::{Arbiter, Outcome, Policy};
+use super::{Hooks, Launch, Master, Predecessor};
+use crate::arbiter::{Arbiter, Event, Outcome, Policy};
 use crate::listen::{ListenError, Listener, Plan, SocketFileError};
 use crate::log::{self, Shape};
 use crate::slots;
@@ -61,7 +61,7 @@ impl StartError {
 }
 
 /// The signals that the master takes; they are blocked and read from a descriptor.
-const TAKEN: SignalSet = SignalSet::of(&[
+pub(super) const TAKEN: SignalSet = SignalSet::of(&[
     Signal::HUP,
     Signal::TERM,
     Signal::QUIT,
@@ -100,12 +100,7 @@ struct Waiting {
 
 fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartError> {
     let settings = launch.settings;
-    let shape = match settings.log_format {
-        LogFormat::Text => Shape::Text,
-        LogFormat::Json => Shape::Json,
-    };
-    log::open(settings.log_file.as_deref(), level_of(&settings), shape)
-        .map_err(|error| StartError::Config(error.to_string()))?;
+    open_log(&settings)?;
     let locks = match &mut waiting.predecessor {
         Some(predecessor) => {
             predecessor.check(&settings)?;
@@ -222,6 +217,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         hooks: launch.hooks,
         launcher: waiting.launcher.take(),
         program: launch.program,
+        former: None,
         locks,
         pidfile,
         predecessor: waiting.predecessor.take(),
@@ -231,13 +227,26 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         descriptors,
     };
     crate::sys::memory::give_back();
-    let outcome = master.run();
+    let outcome = master.run(Event::Start);
     waiting.launcher = master.launcher.take();
     waiting.predecessor = master.predecessor.take();
-    launch.hooks.on_exit();
+    if waiting.predecessor.is_some() {
+        // They are the predecessor's still.
+        master.locks.clear();
+    }
+    finish(master, outcome, launch.hooks)
+}
+
+/// Gives back what a master has taken.
+pub(super) fn finish(
+    mut master: Master<'_>,
+    outcome: Outcome,
+    hooks: &dyn Hooks,
+) -> Result<(), StartError> {
+    hooks.on_exit();
     drop(master.pidfile.take());
-    // What belongs to another master by now, or still, is left alone.
-    if outcome != Outcome::HandedOver && waiting.predecessor.is_none() {
+    // What belongs to another master by now is left alone.
+    if outcome != Outcome::HandedOver {
         std::mem::take(&mut master.locks).into_iter().for_each(Lock::release);
     }
     // Whoever waits for the end hears of it when there is nothing left of us but the process.
@@ -252,6 +261,15 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
             Err(StartError::BootFailed(reason))
         }
     }
+}
+
+pub(super) fn open_log(settings: &Settings) -> Result<(), StartError> {
+    let shape = match settings.log_format {
+        LogFormat::Text => Shape::Text,
+        LogFormat::Json => Shape::Json,
+    };
+    log::open(settings.log_file.as_deref(), level_of(settings), shape)
+        .map_err(|error| StartError::Config(error.to_string()))
 }
 
 /// The locks that make this master the only one; held until the process ends.

@@ -1,7 +1,7 @@
 //! Which place of the shared table a process has: lowest free one first, so that the table stays dense.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 #[derive(Debug, Default)]
 pub(super) struct Cells {
@@ -20,6 +20,13 @@ impl Cells {
             self.used += 1;
             cell
         })
+    }
+
+    /// As it was when these were taken.
+    pub(super) fn taken(cells: &BTreeSet<usize>) -> Self {
+        let used = cells.last().map_or(0, |last| last + 1);
+        let free = (0..used).filter(|cell| !cells.contains(cell));
+        Self { freed: free.map(Reverse).collect(), used }
     }
 
     /// The process that had it is reaped.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ph_rpc::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::arbiter::{Cause, ExitStatus};
 
 /// What is known of one process's end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Certificate {
     pub(super) slot: u32,
     pub(super) pid: i32,
@@ -26,6 +27,10 @@ pub(super) struct Certificates(BTreeMap<u32, Certificate>);
 impl Certificates {
     pub(super) fn issue(&mut self, certificate: Certificate) {
         self.0.insert(certificate.slot, certificate);
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Certificate> {
+        self.0.values()
     }
 
     pub(super) fn of(&self, slot: u32) -> Option<&Certificate> {

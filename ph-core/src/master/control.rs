@@ -4,6 +4,8 @@
 //! away is served, waited for or closed without anyone else noticing: all reads and writes are non-blocking, and
 //! each turn takes a bounded bite.
 
+mod carried;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -15,6 +17,8 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
+
+pub(super) use carried::CarriedControl;
 
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};

@@ -14,8 +14,11 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Of the message. A master of another version can't take over.
-const VERSION: u32 = 1;
+use crate::listen::Listener;
+
+/// Of all that one master tells another: this message, what is [carried](super::carried) through an exec, and the layout of
+/// the slots. A master of another version can't take over.
+pub(super) const VERSION: u32 = 1;
 /// Descriptors in one message, at most: the kernel's limit (`SCM_MAX_FD`).
 pub(super) const MOST_DESCRIPTORS: usize = 253;
 /// Bytes of words, at most.
@@ -58,6 +61,22 @@ pub(super) struct Heirloom {
     pub(super) inherited: bool,
 }
 
+impl Heirloom {
+    pub(super) fn of(listener: &Listener) -> Self {
+        Self {
+            asked: listener.asked().to_string(),
+            address: listener.address().to_string(),
+            inherited: listener.is_inherited(),
+        }
+    }
+
+    /// The listener that this tells of.
+    pub(super) fn listener(&self, fd: OwnedFd) -> io::Result<Listener> {
+        let address = |text: &str| text.parse().map_err(io::Error::other);
+        Listener::succeed(fd, address(&self.asked)?, address(&self.address)?, self.inherited)
+    }
+}
+
 impl Words {
     pub(super) fn new(generation: u32, number: (u32, u32), identity: Identity) -> Self {
         let (listeners, locks, has_channel) = (Vec::new(), 0, false);
@@ -94,14 +113,18 @@ pub(super) fn inherit(socket: impl AsFd) -> io::Result<(Words, Vec<OwnedFd>)> {
         _ => Vec::new(),
     });
     let descriptors = descriptors.collect();
-    // The version first: what follows it may be anything.
-    let version: Version = serde_json::from_slice(&bytes[..received.bytes])?;
-    if version.version != VERSION {
-        let said = version.version;
-        let reason = format!("the running master speaks version {said}, this one {VERSION}");
-        return Err(io::Error::other(reason));
-    }
+    check_version(&bytes[..received.bytes])?;
     Ok((serde_json::from_slice(&bytes[..received.bytes])?, descriptors))
+}
+
+/// Looks for the version, before anything else: what follows it may be anything.
+pub(super) fn check_version(words: &[u8]) -> io::Result<()> {
+    let Version { version } = serde_json::from_slice(words)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    let reason = format!("the running master speaks version {version}, this one {VERSION}");
+    Err(io::Error::other(reason))
 }
 
 #[derive(Deserialize)]

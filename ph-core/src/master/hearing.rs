@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,6 +23,22 @@ impl Hearing {
         fcntl(&hear, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let say = Arc::new(File::from(say));
         Ok(Self { hear: File::from(hear), say, reports: Reports::default() })
+    }
+
+    /// The pipe of the program that this process was before, and what of a line it had heard.
+    pub(super) fn of(hear: OwnedFd, say: OwnedFd, partial: Vec<u8>) -> Self {
+        let (hear, say) = (File::from(hear), Arc::new(File::from(say)));
+        Self { hear, say, reports: Reports::resume(partial) }
+    }
+
+    /// The descriptor that is read from.
+    pub(super) fn heard(&self) -> BorrowedFd<'_> {
+        self.hear.as_fd()
+    }
+
+    /// A line of which the end has not been read yet.
+    pub(super) fn partial(&self) -> &[u8] {
+        self.reports.partial()
     }
 
     /// The voice of a worker that is about to be made.

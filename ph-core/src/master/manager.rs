@@ -77,11 +77,14 @@ impl Manager {
             Note::Scaled { to, .. } | Note::Adapted { to, .. } => {
                 self.send(&format!("STATUS=serving with {to} workers"));
             }
-            Note::ChangeEnded(change) if change.kind == "reload" => {
+            // An upgrade in place has a reload in it.
+            Note::ChangeEnded(change) if ["reload", "upgrade"].contains(&change.kind) => {
+                let kind = change.kind;
                 let told = match &change.reason {
-                    None => "reloaded".to_owned(),
+                    None if kind == "reload" => "reloaded".to_owned(),
+                    None => "upgraded".to_owned(),
                     Some(reason) => {
-                        format!("reload failed, serving as before: {}", one_line(reason))
+                        format!("{kind} failed, serving as before: {}", one_line(reason))
                     }
                 };
                 self.send(&format!("READY=1\nSTATUS={told}"));

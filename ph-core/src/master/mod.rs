@@ -8,6 +8,7 @@ mod accounts;
 mod binding;
 mod boot;
 mod bundles;
+mod carried;
 mod cells;
 mod certificate;
 mod children;
@@ -21,8 +22,11 @@ mod narrate;
 mod perform;
 mod poll;
 mod predecessor;
+mod question;
 mod reading;
+mod reexec;
 mod requests;
+mod resume;
 mod signals;
 mod spawn;
 mod status;
@@ -55,8 +59,10 @@ use generation::Generation;
 use hearing::Hearing;
 use manager::Manager;
 use poll::{Poll, Token};
-pub use predecessor::Predecessor;
+pub use predecessor::{Predecessor, decline, is_summoned};
+pub use question::{ARGUMENT as QUESTION, Question};
 use reading::Reading;
+pub use resume::Resumed;
 pub use spawn::Seat;
 pub use successor::Program;
 
@@ -76,6 +82,8 @@ pub struct Launch<'a> {
     pub program: Program,
     /// The master that this one is to succeed.
     pub predecessor: Option<Predecessor>,
+    /// The program that this process was before, whose master goes on.
+    pub resumed: Option<Resumed>,
     /// Sockets that were handed to this process.
     pub inherited: Vec<Inherited>,
 }
@@ -146,6 +154,8 @@ struct Master<'a> {
     launcher: Option<Launcher>,
     /// How this program was started.
     program: Program,
+    /// What this process was before, as long as it may have to be that again.
+    former: Option<OwnedFd>,
     /// What makes this master the only one.
     locks: Vec<Lock>,
     pidfile: Option<PidFile>,
@@ -160,28 +170,46 @@ struct Master<'a> {
     descriptors: Option<u64>,
 }
 
-/// A master that boots to succeed this one.
+/// A process that was started to succeed this master, or to say whether its program can.
 struct Successor {
     socket: OwnedFd,
     pid: Pid,
     /// When it was started, in the kernel's ticks since boot.
     started: u64,
+    errand: Errand,
+}
+
+/// What another process of the program on disk was started for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Errand {
+    /// To be the master.
+    TakeOver,
+    /// To say whether this process can become that program.
+    Answer,
 }
 
 /// Runs a master until it ends. Returns when no worker is left.
 ///
 /// Affects the whole process: it takes over its signals, its title and its children.
-pub fn run(launch: Launch<'_>) -> Result<(), StartError> {
-    boot::boot(launch)
+pub fn run(mut launch: Launch<'_>) -> Result<(), StartError> {
+    match launch.resumed.take() {
+        Some(resumed) => resume::resume(launch, resumed),
+        None => boot::boot(launch),
+    }
 }
 
 impl Master<'_> {
     /// The one loop.
-    fn run(&mut self) -> Outcome {
-        self.feed(Event::Start);
+    fn run(&mut self, first: Event) -> Outcome {
+        self.feed(first);
         loop {
             if let Some(outcome) = self.outcome.take() {
                 return outcome;
+            }
+            // Here nothing is under way but what the arbiter knows of.
+            if let Some(departure) = self.arbiter.departure().cloned() {
+                self.depart(&departure);
+                continue;
             }
             let beat = self.manager.as_ref().and_then(Manager::next_beat);
             let deadline = self.arbiter.next_deadline().into_iter().chain(beat).min();

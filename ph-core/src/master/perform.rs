@@ -37,6 +37,7 @@ impl Master<'_> {
             Action::Bequeath => self.bequeath(),
             Action::HandOver => self.hand_over(),
             Action::EndSuccessor => self.end_successor(),
+            Action::Stay => self.settle_in(),
             Action::KeepGenerations(keep) => self.keep_generations(&keep),
             Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
             Action::Started => {

@@ -35,18 +35,7 @@ impl Predecessor {
     /// Whether this process was started to succeed a master; then its estate. Takes standard input, and the word of it
     /// out of the environment.
     pub fn find() -> Result<Option<Self>, StartError> {
-        if std::env::var_os(VARIABLE).is_none() {
-            return Ok(None);
-        }
-        let refused = |error: &dyn std::fmt::Display| {
-            StartError::System(format!("cannot take over from the running master: {error}"))
-        };
-        environment::forget(&[VARIABLE]).map_err(|error| refused(&error))?;
-        let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
-        let null = File::open("/dev/null").map_err(|error| refused(&error))?;
-        nix::unistd::dup2_stdin(&null).map_err(|errno| refused(&errno))?;
-        // The master that started this has every signal blocked, and so has this.
-        let _ = ph_signal::mask::set_mask(ph_signal::SignalSet::EMPTY);
+        let Some(socket) = summoned()? else { return Ok(None) };
         let received = estate::inherit(&socket).and_then(|(words, descriptors)| {
             Self::of(socket, words, descriptors)
                 .ok_or_else(|| io::Error::other("less than was said"))
@@ -68,10 +57,7 @@ impl Predecessor {
         };
         let mut listeners = Vec::new();
         for heirloom in &words.listeners {
-            let (asked, address) = (heirloom.asked.parse().ok()?, heirloom.address.parse().ok()?);
-            let fd = descriptors.next()?;
-            let listener = Listener::succeed(fd, asked, address, heirloom.inherited).ok()?;
-            listeners.push(Arc::new(listener));
+            listeners.push(Arc::new(heirloom.listener(descriptors.next()?).ok()?));
         }
         Some(Self { socket, words, control, locks, channel, listeners })
     }
@@ -83,12 +69,7 @@ impl Predecessor {
 
     /// Whether these settings can follow the predecessor's.
     pub(super) fn check(&self, settings: &Settings) -> Result<(), StartError> {
-        if Identity::of(settings) == self.words.identity {
-            return Ok(());
-        }
-        let reason =
-            "proc_name, pidfile, control_socket and single_instance can only change by a restart";
-        Err(StartError::Config(reason.to_owned()))
+        self.words.identity.check(settings)
     }
 
     /// The number of workers to begin with: an operator's stays until the configured one changes.
@@ -104,7 +85,48 @@ impl Predecessor {
     }
 }
 
+/// The socket to the master that started this process, if one did. Takes standard input, and the word of it out of the
+/// environment.
+pub(super) fn summoned() -> Result<Option<OwnedFd>, StartError> {
+    if std::env::var_os(VARIABLE).is_none() {
+        return Ok(None);
+    }
+    environment::forget(&[VARIABLE]).map_err(|error| refused(&error))?;
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
+    let null = File::open("/dev/null").map_err(|error| refused(&error))?;
+    nix::unistd::dup2_stdin(&null).map_err(|errno| refused(&errno))?;
+    // The master that started this has every signal blocked, and so has this.
+    let _ = ph_signal::mask::set_mask(ph_signal::SignalSet::EMPTY);
+    Ok(Some(socket))
+}
+
+/// Tells the master that started this process, if one did, why it does not even come to that.
+pub fn decline(reason: &str) {
+    if let Ok(Some(socket)) = summoned() {
+        let _ = estate::say(&socket, &format!("failed {reason}"));
+    }
+}
+
+/// Whether a master started this process to take over from it.
+pub fn is_summoned() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+fn refused(error: &dyn std::fmt::Display) -> StartError {
+    StartError::System(format!("cannot take over from the running master: {error}"))
+}
+
 impl Identity {
+    /// Whether a master with these settings is the same one.
+    pub(super) fn check(&self, settings: &Settings) -> Result<(), StartError> {
+        if Self::of(settings) == *self {
+            return Ok(());
+        }
+        let reason =
+            "proc_name, pidfile, control_socket and single_instance can only change by a restart";
+        Err(StartError::Config(reason.to_owned()))
+    }
+
     pub(super) fn of(settings: &Settings) -> Self {
         Self {
             proc_name: settings.proc_name.clone(),

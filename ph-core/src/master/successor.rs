@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use super::estate::{self, Heirloom, Identity, MOST_DESCRIPTORS, Words};
 use super::poll::Token;
 use super::predecessor::VARIABLE;
-use super::{Master, Successor};
+use super::{Errand, Master, QUESTION, Successor};
 use crate::arbiter::Event;
 use crate::sys::lock::PidFile;
 use crate::sys::orphans;
@@ -47,7 +47,11 @@ impl Master<'_> {
         });
         match started {
             Ok(successor) => {
-                tracing::info!(pid = successor.pid.as_raw(), "another master starts");
+                let pid = successor.pid.as_raw();
+                match successor.errand {
+                    Errand::TakeOver => tracing::info!(pid, "another master starts"),
+                    Errand::Answer => tracing::info!(pid, "the program on disk is asked first"),
+                }
                 self.successor = Some(successor);
             }
             Err(error) => {
@@ -59,25 +63,18 @@ impl Master<'_> {
     }
 
     fn try_successor(&self) -> io::Result<Successor> {
-        if std::process::id() == 1 {
-            let reason = "as PID 1 this version can't hand over; restart the container";
-            return Err(io::Error::other(reason));
-        }
-        if self.current().settings.upgrade_mode == UpgradeMode::Inplace {
-            let reason = "upgrade_mode = inplace: this version only knows handover";
-            return Err(io::Error::other(reason));
-        }
-        if !self.bundles.is_empty() {
-            let reason = "with accept = reuseport this version can't hand over; use restart";
-            return Err(io::Error::other(reason));
-        }
+        let errand = self.errand()?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         rustix::io::ioctl_fionbio(&theirs, false)?;
-        let (words, descriptors) = self.estate()?;
+        let (words, mut descriptors) = self.estate()?;
+        let mut command = Command::new(&self.program.path);
+        if errand == Errand::Answer {
+            descriptors.clear();
+            command.arg(QUESTION);
+        }
         // First, so that there is no process if it can't be said.
         estate::bequeath(&socket, &words, &descriptors)?;
-        let mut command = Command::new(&self.program.path);
         command.args(&self.program.arguments).current_dir(&self.program.directory);
         command.env(VARIABLE, "1").stdin(Stdio::from(theirs)).process_group(0);
         if let Some(manager) = &self.manager {
@@ -86,7 +83,25 @@ impl Master<'_> {
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id() as i32);
         let started = orphans::look(pid.as_raw()).map_or(u64::MAX, |child| child.started);
-        Ok(Successor { socket, pid, started })
+        Ok(Successor { socket, pid, started, errand })
+    }
+
+    /// How an upgrade goes: whether another process takes over, or this one becomes the other program.
+    fn errand(&self) -> io::Result<Errand> {
+        // Who starts everybody else can't leave.
+        let init = std::process::id() == 1;
+        match self.current().settings.upgrade_mode {
+            UpgradeMode::Inplace => Ok(Errand::Answer),
+            UpgradeMode::Auto if init => Ok(Errand::Answer),
+            UpgradeMode::Handover if init => {
+                Err(io::Error::other("upgrade_mode = handover can't be as PID 1; set inplace"))
+            }
+            UpgradeMode::Auto | UpgradeMode::Handover if !self.bundles.is_empty() => {
+                let reason = "accept = reuseport needs upgrade_mode = inplace, or a restart";
+                Err(io::Error::other(reason))
+            }
+            UpgradeMode::Auto | UpgradeMode::Handover => Ok(Errand::TakeOver),
+        }
     }
 
     /// What there is to hand over.
@@ -104,11 +119,7 @@ impl Master<'_> {
             words.has_channel = true;
         }
         for listener in &current.listeners {
-            words.listeners.push(Heirloom {
-                asked: listener.asked().to_string(),
-                address: listener.address().to_string(),
-                inherited: listener.is_inherited(),
-            });
+            words.listeners.push(Heirloom::of(listener));
             descriptors.push(listener.as_fd());
         }
         words.descriptors = self.descriptors;
@@ -122,12 +133,16 @@ impl Master<'_> {
     pub(super) fn hear_successor(&mut self) {
         let Some(successor) = &self.successor else { return };
         let Some(word) = estate::hear(&successor.socket) else { return };
+        let answers = successor.errand == Errand::Answer;
         let event = match word.split_once(' ') {
+            _ if word == "ready" && answers => Event::ProgramReady,
             _ if word == "ready" => return self.feed(Event::SuccessorReady),
             _ if word == "taken" => Event::SuccessorServes,
             Some(("failed", reason)) => Event::SuccessorFailed { reason: reason.to_owned() },
             _ => {
-                Event::SuccessorFailed { reason: "the new master ended before it was ready".into() }
+                let path = self.program.path.display();
+                let reason = format!("{path} ended before it was ready");
+                Event::SuccessorFailed { reason }
             }
         };
         self.poll.remove(&successor.socket);

@@ -11,6 +11,7 @@
 mod atomic;
 mod claim;
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -186,12 +187,21 @@ pub type Slots = SharedTable<Slot>;
 
 /// Makes the table: sealed against resizing, 8 MiB of which only what is used exists.
 pub fn create() -> Result<Slots, SysError> {
+    SharedTable::sealed(c"ph-slots", COUNT, &header())
+}
+
+/// The table that the program made which this process was before. Refused if that had another layout.
+pub fn adopt(fd: OwnedFd) -> Result<Slots, SysError> {
+    SharedTable::adopt(fd, COUNT, &header())
+}
+
+fn header() -> Vec<u8> {
     let mut header = Vec::with_capacity(20);
     header.extend_from_slice(&MAGIC.to_ne_bytes());
     for field in [VERSION, SIZE as u32, COUNT as u32] {
         header.extend_from_slice(&field.to_ne_bytes());
     }
-    SharedTable::sealed(c"ph-slots", COUNT, &header)
+    header
 }
 
 /// The part of the table that concerns all workers.

@@ -1,11 +1,8 @@
 //! Sockets that a service manager opened for this process (sd_listen_fds(3)).
 
-use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-
-use super::environment;
+use super::{environment, fds};
 
 /// Descriptors that are handed over begin here.
 const FIRST: RawFd = 3;
@@ -56,16 +53,10 @@ pub fn take() -> Result<Vec<Inherited>, ActivationError> {
     let count = count.ok_or(ActivationError::Number(number))?;
     let mut names = names.split(':').map(|name| (!name.is_empty()).then(|| name.to_owned()));
     (FIRST..FIRST + count)
-        .map(|fd| Ok(Inherited { fd: own(fd)?, name: names.next().flatten() }))
+        .map(|number| {
+            // Whoever made this process says that they are ours (`LISTEN_PID`), and the word of it is gone.
+            let fd = fds::adopt(number).map_err(|_| ActivationError::Closed(number))?;
+            Ok(Inherited { fd, name: names.next().flatten() })
+        })
         .collect()
-}
-
-fn own(fd: RawFd) -> Result<OwnedFd, ActivationError> {
-    // SAFETY: the number is used for no longer than this call, which fails if it is not open.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    let found = fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(io::Error::from);
-    found.map_err(|_| ActivationError::Closed(borrowed.as_raw_fd()))?;
-    // SAFETY: it is open, and whoever made this process says that it is ours (`LISTEN_PID`). The word of it is
-    // gone, so nobody takes it twice.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

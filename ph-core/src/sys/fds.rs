@@ -1,7 +1,9 @@
 //! What a child inherits: nothing that is not its own.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use super::cvt;
 
@@ -65,4 +67,35 @@ pub fn silence() -> io::Result<()> {
 pub fn replace(old: &OwnedFd, fresh: &OwnedFd) -> io::Result<()> {
     // SAFETY: both numbers are open descriptors that the caller owns; `old` stays open throughout, as another file.
     cvt(unsafe { libc::dup3(fresh.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+}
+
+/// Takes a descriptor that was open when this program began, and that its starter says is ours. Closed on exec from here on.
+///
+/// Each is to be taken once, and before this program opens anything: a number that is not what it is said to be would
+/// otherwise be a file of our own.
+pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is used for no longer than this call, which fails if it is not open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and its starter has left it to this program; the caller takes each once.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A copy of such a descriptor, which stays where it is.
+pub fn copy(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is used for no longer than this call, which fails if it is not open.
+    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()
+}
+
+/// Whether a program that this process becomes has the descriptor still.
+pub fn pass_on(fd: impl AsFd, pass: bool) -> io::Result<()> {
+    let flags = if pass { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    fcntl(fd, FcntlArg::F_SETFD(flags))?;
+    Ok(())
 }

@@ -10,7 +10,7 @@
 //! parent-death signal, a `killpg` or a wait on children never concerns it.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::fcntl::OFlag;
@@ -67,6 +67,16 @@ impl Guard {
         if let Some(running) = self.running.take() {
             stand_down(running.lifeline);
         }
+    }
+
+    /// The lifeline, for a program that this process becomes. As long as that has it, the guard does its duty.
+    pub fn lifeline(&self) -> Option<BorrowedFd<'_>> {
+        self.running.as_ref().map(|running| running.lifeline.as_fd())
+    }
+
+    /// Sends away the guard of the program that this process was before.
+    pub fn relieve(lifeline: OwnedFd) {
+        stand_down(lifeline);
     }
 
     /// Puts a process group on the board.

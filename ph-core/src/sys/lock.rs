@@ -112,6 +112,11 @@ impl PidFile {
         Ok(Self { path: path.to_owned(), pid })
     }
 
+    /// The file that this process wrote when it was another program.
+    pub fn claim(path: &Path) -> Self {
+        Self { path: path.to_owned(), pid: std::process::id() }
+    }
+
     /// Leaves the file where it is: it is another's, or will be.
     pub fn leave(self) {
         std::mem::forget(self);

@@ -56,6 +56,36 @@ impl<T: Shareable> SharedTable<T> {
         Self::map(Some(fd), len, bytes, header)
     }
 
+    /// The table of a program that this process was before, whose header must be the same.
+    pub fn adopt(fd: OwnedFd, len: usize, header: &[u8]) -> Result<Self, SysError> {
+        let bytes = HEADER + len * size_of::<T>();
+        let differs = || {
+            SysError::call("share memory with the former program")(
+                io::ErrorKind::InvalidData.into(),
+            )
+        };
+        let size = nix::sys::stat::fstat(&fd).map_err(io::Error::from);
+        let size = size.map_err(SysError::call("look at shared memory"))?.st_size;
+        let seals = fcntl(&fd, FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_truncate);
+        if size != bytes as libc::off_t
+            || !seals.is_ok_and(|it| it.contains(SealFlag::F_SEAL_SHRINK))
+        {
+            return Err(differs());
+        }
+        let start = map(Some(&fd), bytes)?;
+        // SAFETY: the mapping has `bytes` bytes of a file that can't be shrunk any more, is page-aligned and never unmapped;
+        // the header is in its first page, and is written by nobody once there are workers. `T: Shareable` is made of
+        // atomics, for which any bit pattern is a value.
+        let (found, items) = unsafe {
+            let found = std::slice::from_raw_parts(start.as_ptr(), header.len());
+            (found, std::slice::from_raw_parts(start.as_ptr().add(HEADER).cast::<T>(), len))
+        };
+        if header.len() > HEAD || found != header {
+            return Err(differs());
+        }
+        Ok(Self { items, header: start, bytes, fd: Some(fd) })
+    }
+
     /// A table without a descriptor: only who is forked while it is inheritable can see it.
     pub fn anonymous(len: usize) -> Result<Self, SysError> {
         Self::map(None, len, HEADER + len * size_of::<T>(), &[])

@@ -22,6 +22,9 @@ impl World {
     }
 
     pub(super) fn random_event(&mut self) {
+        if self.dice.one_in(4) {
+            self.depart();
+        }
         match self.dice.below(29) {
             0..=5 => {
                 if let Some(worker) = self.any(Life::Booting) {
@@ -104,15 +107,19 @@ impl World {
                 let asked = self.ticket();
                 self.step(Event::Upgrade { asked });
             }
-            25 if self.succession && self.dice.one_in(3) => {
-                let succeeds = self.dice.one_in(16);
-                let reason = "it crashed".to_owned();
-                let failed = Event::SuccessorFailed { reason };
-                self.step(if succeeds { Event::SuccessorReady } else { failed });
-                if succeeds && self.dice.one_in(2) {
-                    self.step(Event::SuccessorServes);
+            25 if self.succession && self.dice.one_in(3) => match self.dice.below(16) {
+                0 => {
+                    self.step(Event::SuccessorReady);
+                    if self.dice.one_in(2) {
+                        self.step(Event::SuccessorServes);
+                    }
                 }
-            }
+                1..=8 => self.step(Event::ProgramReady),
+                _ => {
+                    let reason = "it crashed".to_owned();
+                    self.step(Event::SuccessorFailed { reason });
+                }
+            },
             _ => self.pass_time(),
         }
     }

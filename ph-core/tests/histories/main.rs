@@ -6,6 +6,7 @@
 mod chance;
 mod dice;
 mod load;
+mod passage;
 mod world;
 
 use ph_core::arbiter::{Event, Outcome};
@@ -22,6 +23,8 @@ struct Tally {
     /// Whether it got beyond its start.
     outlived: bool,
     given_up: u64,
+    /// How often another program went on, and how often the former one again.
+    passages: (u64, u64),
 }
 
 fn history(seed: u64) -> Tally {
@@ -42,12 +45,13 @@ fn history(seed: u64) -> Tally {
     }
     let outlived = !matches!(world.exit, Some(Outcome::BootFailed(_)));
     world.end();
-    Tally { steps: world.steps, outlived, given_up: world.load.given_up }
+    Tally { steps: world.steps, outlived, given_up: world.load.given_up, passages: world.passages }
 }
 
 #[test]
 fn histories_hold_the_invariants() {
     let (mut steps, mut seeds, mut outlived, mut given_up) = (0, 0, 0, 0);
+    let mut passages = (0, 0);
     while steps < STEPS {
         let result = std::panic::catch_unwind(|| history(seeds));
         let tally = result.unwrap_or_else(|panic| {
@@ -58,7 +62,10 @@ fn histories_hold_the_invariants() {
         seeds += 1;
         outlived += u64::from(tally.outlived);
         given_up += tally.given_up;
+        passages = (passages.0 + tally.passages.0, passages.1 + tally.passages.1);
     }
     assert!(outlived > seeds * 3 / 5, "only {outlived} of {seeds} got beyond their start");
     assert!(given_up > seeds / 20, "only {given_up} workers given up in {seeds}");
+    let (forth, back) = passages;
+    assert!(forth > seeds / 20 && back > seeds / 60, "{forth} programs, {back} of them undone");
 }

@@ -50,6 +50,7 @@ pub(super) struct World {
     pub(super) can_fork: bool,
     pub(super) load: LoadSide,
     /// What holds once the reload under way is done.
+    pub(super) passages: (u64, u64),
     pub(super) candidate: Option<Policy>,
     pub(super) policy: Policy,
 }
@@ -119,6 +120,7 @@ impl World {
             exit: None,
             can_fork: true,
             load: LoadSide::default(),
+            passages: (0, 0),
             candidate: None,
             policy,
         }
@@ -209,9 +211,10 @@ impl World {
                 self.succession = true;
             }
             Action::Bequeath => assert!(self.succession, "nobody to leave it to"),
-            Action::HandOver | Action::EndSuccessor => {
+            Action::HandOver => {
                 assert!(std::mem::take(&mut self.succession), "{action:?} without a successor");
             }
+            Action::EndSuccessor => self.succession = false,
             Action::Scan => self.scanning = true,
             Action::Weigh(workers) => {
                 let ready = |worker| self.live.get(worker) == Some(&Life::Ready);
@@ -225,12 +228,15 @@ impl World {
             Action::Measure => self.load.measuring = true,
             Action::Watch => self.load.watching = true,
             Action::Claim(workers) => self.take_claim(workers),
-            Action::Tell(Note::ChangeEnded(LastChange { kind: "reload", ok, .. })) => {
+            Action::Tell(Note::ChangeEnded(LastChange {
+                kind: "reload" | "upgrade", ok, ..
+            })) => {
                 if let Some(candidate) = self.candidate.take().filter(|_| ok) {
                     self.policy = candidate;
                 }
             }
-            Action::KeepGenerations(_)
+            Action::Stay
+            | Action::KeepGenerations(_)
             | Action::StartGuard
             | Action::Sweep
             | Action::Started
