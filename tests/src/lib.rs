@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod background;
+pub mod container;
 pub mod control;
 pub mod echo;
 pub mod entry;

@@ -32,7 +32,13 @@ pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
     // What can't be started again is not stopped.
     let settings = runnable(request)?;
     match Master::connect(&settings.control_socket) {
-        Ok(master) => master.stop(false)?,
+        Ok(mut master) => {
+            if master.is_init()? {
+                let reason = "the master is PID 1: stop it, and have its container started again";
+                return Err(Failure::new(Exit::Refused, reason));
+            }
+            master.stop(false)?;
+        }
         Err(Failure { exit: Exit::NotRunning, .. }) => {}
         Err(failure) => return Err(failure),
     }
