@@ -14,6 +14,7 @@ pub mod lives;
 pub mod load;
 pub mod preload;
 pub mod process;
+pub mod release;
 pub mod sandbox;
 pub mod traces;
 pub mod users;
