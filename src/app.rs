@@ -178,8 +178,12 @@ impl App {
                 return exit;
             }
         };
-        if let Some(exit) = self.object(&settings, start.listens()) {
+        if let Some(exit) = self.object(&settings, background, start.listens()) {
             return exit;
+        }
+        if background && std::process::id() == 1 {
+            self.complain("as PID 1 it can't go to the background, all would end with it: use run");
+            return Exit::Refused;
         }
         // Who succeeds a master is where that is.
         if background && start.predecessor.is_none() {
@@ -221,7 +225,7 @@ impl App {
     }
 
     /// What is to be said where somebody reads it, before a daemon gives its terminal up. `Some` ends the start.
-    fn object(&self, settings: &Settings, listens: bool) -> Option<Exit> {
+    fn object(&self, settings: &Settings, background: bool, listens: bool) -> Option<Exit> {
         let passed_over = match self.examine(settings, listens) {
             Ok(keys) => keys,
             Err(reason) => {
@@ -229,7 +233,7 @@ impl App {
                 return Some(Exit::Config);
             }
         };
-        if settings.daemonize && settings.log_file.is_none() {
+        if background && settings.log_file.is_none() {
             self.complain("there is no log_file: a daemon's log goes to /dev/null");
         }
         if !passed_over.is_empty() {

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::exit::{Exit, Failure};
+use crate::output::value;
 
 /// A master that says nothing for so long counts as failed.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -81,6 +82,12 @@ impl Master {
                 Err(error) => return Err(broken(&error)),
             }
         }
+    }
+
+    /// Whether it is the first process of its pid namespace, with which all in there ends.
+    pub(crate) fn is_init(&mut self) -> Result<bool, Failure> {
+        let status = self.call("status", Vec::new())?;
+        Ok(value::get(&status, "pid").as_u64() == Some(1))
     }
 
     /// Stops the master and waits until its process is gone.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod background;
+pub mod container;
 pub mod control;
 pub mod echo;
 pub mod entry;
@@ -13,6 +14,7 @@ pub mod lives;
 pub mod load;
 pub mod preload;
 pub mod process;
+pub mod release;
 pub mod sandbox;
 pub mod traces;
 pub mod users;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::container::Namespace;
 use crate::process::Process;
 use crate::wait::{until, until_some};
 
@@ -37,19 +38,10 @@ pub struct Sandbox {
     folder: PathBuf,
     program: PathBuf,
     foreground: Option<Child>,
+    /// In which the master's pids are meant, if it is not the test's own.
+    namespace: Option<Namespace>,
     /// Processes to end when the test is over, whatever became of it.
     seen: std::cell::RefCell<Vec<Process>>,
-}
-
-/// The living workers in this state, by slot, as one status tells them.
-fn workers_of(status: &Value, state: &str) -> Vec<(u64, Process)> {
-    let rows = status["workers"].as_array().into_iter().flatten();
-    let rows = rows.filter(|row| row["state"] == state);
-    rows.filter_map(|row| {
-        let process = Process::find(row["pid"].as_i64()? as i32)?;
-        Some((row["id"].as_u64()?, process))
-    })
-    .collect()
 }
 
 /// The folder in which this build's programs lie.
@@ -76,6 +68,7 @@ impl Sandbox {
             folder,
             program: programs().join(program),
             foreground: None,
+            namespace: None,
             seen: std::cell::RefCell::default(),
         };
         sandbox.configure(section);
@@ -164,9 +157,14 @@ impl Sandbox {
 
     /// Starts a command and leaves it running until the sandbox goes.
     pub fn spawn(&mut self, arguments: &[&str]) -> Process {
+        self.launch(&mut self.command(arguments))
+    }
+
+    /// Starts any command and leaves it running until the sandbox goes.
+    pub fn launch(&mut self, command: &mut Command) -> Process {
         let output = fs::File::create(self.path("terminal")).unwrap();
         let errors = output.try_clone().unwrap();
-        let child = self.command(arguments).stdout(output).stderr(errors).spawn().unwrap();
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().unwrap();
         let process = Process::find(child.id() as i32).unwrap();
         self.seen.borrow_mut().push(process);
         self.foreground = Some(child);
@@ -192,16 +190,41 @@ impl Sandbox {
         if output.code == Some(0) { serde_json::from_str(&output.out).ok() } else { None }
     }
 
+    /// The process that the master, or who it started, knows by this pid.
+    pub fn find(&self, pid: i64) -> Option<Process> {
+        match &self.namespace {
+            Some(namespace) => namespace.find(pid as i32),
+            None => Process::find(pid as i32),
+        }
+    }
+
+    /// The namespace of the container that the master is in.
+    pub fn namespace(&self) -> &Namespace {
+        self.namespace.as_ref().unwrap()
+    }
+
+    /// From here on the master's pids are meant in this namespace.
+    pub fn set_namespace(&mut self, namespace: Namespace) {
+        self.namespace = Some(namespace);
+    }
+
     /// The master that `status` names.
     #[track_caller]
     pub fn master(&self) -> Process {
-        let pid = self.status()["pid"].as_i64().unwrap();
-        Process::find(pid as i32).unwrap()
+        self.find(self.status()["pid"].as_i64().unwrap()).unwrap()
     }
 
     /// The workers' processes in this state, by slot.
     pub fn workers(&self, state: &str) -> Vec<(u64, Process)> {
-        workers_of(&self.status(), state)
+        self.workers_of(&self.status(), state)
+    }
+
+    /// The living workers in this state, by slot, as one status tells them.
+    fn workers_of(&self, status: &Value, state: &str) -> Vec<(u64, Process)> {
+        let rows = status["workers"].as_array().into_iter().flatten();
+        let rows = rows.filter(|row| row["state"] == state);
+        rows.filter_map(|row| Some((row["id"].as_u64()?, self.find(row["pid"].as_i64()?)?)))
+            .collect()
     }
 
     /// Waits until exactly `count` workers are ready and nothing else is there; returns them.
@@ -210,7 +233,7 @@ impl Sandbox {
         let settled = until_some(&format!("{count} workers ready and nobody else"), || {
             // One look for both: between two, a worker may end.
             let status = self.try_status()?;
-            let ready = workers_of(&status, "ready");
+            let ready = self.workers_of(&status, "ready");
             (ready.len() == count && status["workers"].as_array()?.len() == count).then_some(ready)
         });
         self.remember();
@@ -230,7 +253,7 @@ impl Sandbox {
         let pids = ["pid", "guard_pid"].into_iter().map(|key| status[key].as_i64());
         let workers = status["workers"].as_array().cloned().unwrap_or_default();
         let pids = pids.chain(workers.iter().map(|row| row["pid"].as_i64())).flatten();
-        self.seen.borrow_mut().extend(pids.filter_map(|pid| Process::find(pid as i32)));
+        self.seen.borrow_mut().extend(pids.filter_map(|pid| self.find(pid)));
     }
 
     /// Ends a process when the test is over.
@@ -243,7 +266,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.remember();
         for words in self.journal("child").into_iter().chain(self.journal("new")) {
-            self.seen.borrow_mut().extend(words[1].parse().ok().and_then(Process::find));
+            self.seen.borrow_mut().extend(words[1].parse().ok().and_then(|pid| self.find(pid)));
         }
         if std::thread::panicking() {
             eprintln!("--- log\n{}--- terminal\n{}", self.read("app.log"), self.read("terminal"));

@@ -7,6 +7,7 @@ use ph_tests::echo::{Client, Echo};
 use ph_tests::{each_class, load, until};
 
 each_class![
+    s16_twenty_reloads_cost_no_short_connection,
     s27_max_requests_costs_no_short_connection,
     s27_max_requests_costs_no_connection_that_stays,
     s27_jitter_spreads_the_recycling,
@@ -117,6 +118,21 @@ fn s30_max_lifetime_costs_no_connection(class: &str) {
     let left: Vec<&str> =
         log.lines().filter(|line| line.contains("why=\"max_lifetime\"")).collect();
     assert!(left.len() >= 8, "{log}");
+    echo.ok(&["stop"]);
+}
+
+fn s16_twenty_reloads_cost_no_short_connection(class: &str) {
+    let echo = Echo::start("reloads", class, "number_workers = 2\ngraceful_timeout = 15\n");
+    let listeners = echo.listeners();
+    let served = load::short(&echo, load::nothing, || {
+        for _ in 0..20 {
+            echo.ok(&["reload"]);
+        }
+    });
+    assert!(served > 100, "{served} were served");
+    assert_eq!((echo.status()["generation"].as_u64(), echo.listeners()), (Some(21), listeners));
+    echo.settled(2);
+    in_order(&echo);
     echo.ok(&["stop"]);
 }
 

@@ -1,15 +1,14 @@
 //! Scenarios 21 and 22: another master takes over, of the program as it is on disk, or is sent away.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
 use ph_tests::echo::Echo;
+use ph_tests::release::Release;
 use ph_tests::sandbox::programs;
 use ph_tests::wait::DEADLINE;
-use ph_tests::{Output, Process, Sandbox, each_class, load, until, until_some};
+use ph_tests::{Process, Sandbox, each_class, load, until, until_some};
 
 each_class![s21_upgrades_lose_no_short_connection, s21_upgrades_lose_no_connection_that_stays,];
 
@@ -89,71 +88,19 @@ fn s21_usr2_does_the_same() {
     sandbox.ok(&["stop"]);
 }
 
-/// A master that was started by a symbolic link, as releases are: what it leads to can be exchanged.
-struct Release {
-    sandbox: Sandbox,
-}
-
-impl Release {
-    fn start(test: &str, section: &str) -> Self {
-        let release = Self { sandbox: Sandbox::new(test, section) };
-        release.lead_to(&programs().join("ph-fixture").to_string_lossy());
-        let mut command = Command::new(release.sandbox.path("current"));
-        command.arg("start").current_dir(release.sandbox.folder());
-        let output: Output = command.output().unwrap().into();
-        release.sandbox.remember();
-        assert_eq!(output.code, Some(0), "{output:?}");
-        release
-    }
-
-    fn lead_to(&self, target: &str) {
-        let link = self.sandbox.path("current");
-        let _ = fs::remove_file(&link);
-        symlink(target, link).unwrap();
-    }
-
-    /// A shell script in the program's place.
-    fn script(&self, text: &str, mode: u32) {
-        let path = self.sandbox.path("script");
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        self.lead_to("script");
-    }
-
-    /// The upgrade fails with code 5, and nothing has changed.
-    #[track_caller]
-    fn fails(&self, expected: &str) {
-        let sandbox = &self.sandbox;
-        let (master, workers) = (sandbox.master(), sandbox.settled(2));
-        let output = sandbox.run(&["upgrade"]);
-        assert_eq!(output.code, Some(5), "{output:?}");
-        assert!(output.err.contains(expected), "{output:?}");
-        assert_eq!(sandbox.settled(2), workers);
-        assert_eq!(sandbox.master(), master);
-        assert_eq!(sandbox.read("app.pid"), format!("{}\n", master.pid()));
-        let status = sandbox.status();
-        assert_eq!(status["state"], "running");
-        assert_eq!(status["last_change"]["kind"], "upgrade");
-        assert_eq!(status["last_change"]["result"], "failed");
-        until("what was started is gone", || {
-            master.children().iter().all(|child| workers.iter().any(|(_, own)| own == child))
-        });
-    }
-}
-
 const TWO: &str = "number_workers = 2\napp.job = idle\nboot_timeout = 2\n";
 
 #[test]
 fn s22_a_program_that_cannot_take_over_changes_nothing() {
     let release = Release::start("broken", TWO);
     release.script("exit 7", 0o755);
-    release.fails("ended before it was ready");
+    release.fails(&["ended before it was ready"]);
     release.script("exec sleep 1000", 0o755);
-    release.fails("not ready within boot_timeout");
+    release.fails(&["not ready within boot_timeout"]);
     release.script("exit 0", 0o644);
-    release.fails("cannot start ");
+    release.fails(&["cannot start "]);
     release.lead_to("nothing");
-    release.fails("cannot start ");
+    release.fails(&["cannot start "]);
     // The real one, then.
     release.lead_to(&programs().join("ph-fixture").to_string_lossy());
     upgrade(&release.sandbox, release.sandbox.master());
@@ -165,9 +112,9 @@ fn s22_a_program_that_cannot_take_over_changes_nothing() {
 fn s22_workers_that_cannot_boot_or_a_configuration_that_cannot_be_read_change_nothing() {
     let release = Release::start("config", TWO);
     release.sandbox.configure(&format!("{TWO}app.boot = fail\n"));
-    release.fails("could not boot");
+    release.fails(&["could not boot"]);
     release.sandbox.configure(&format!("{TWO}proc_name = other\ncontrol_socket = fixture.sock\n"));
-    release.fails("can only change by a restart");
+    release.fails(&["can only change by a restart"]);
     release.sandbox.configure(TWO);
     let master = release.sandbox.master();
     // The command would see this itself; the signal does not.
@@ -184,7 +131,7 @@ fn s22_workers_that_cannot_boot_or_a_configuration_that_cannot_be_read_change_no
 #[test]
 fn s22_what_is_not_built_is_refused() {
     let release = Release::start("inplace", &format!("{TWO}upgrade_mode = inplace\n"));
-    release.fails("upgrade_mode = inplace");
+    release.fails(&["upgrade_mode = inplace"]);
     release.sandbox.ok(&["stop"]);
 }
 

@@ -48,7 +48,7 @@ const PACKAGES: [Package; 12] = [
     now("procps", Sign::Programs(&["ps"]), "e2e looks at titles as an operator does"),
     now(
         "util-linux",
-        Sign::Programs(&["unshare", "setsid", "flock", "taskset"]),
+        Sign::Programs(&["unshare", "nsenter", "setsid", "flock", "taskset"]),
         "e2e: a master as PID 1, strangers, held locks, narrowed CPUs",
     ),
     later("etcd-server", Sign::Programs(&["etcd"]), "leader election over etcd"),

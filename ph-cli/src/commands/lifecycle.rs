@@ -35,7 +35,13 @@ pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
         return Ok(host.start(settings, request));
     }
     match Master::connect(&settings.control_socket) {
-        Ok(master) => master.stop(false)?,
+        Ok(mut master) => {
+            if master.is_init()? {
+                let reason = "the master is PID 1: stop it, and have its container started again";
+                return Err(Failure::new(Exit::Refused, reason));
+            }
+            master.stop(false)?;
+        }
         Err(Failure { exit: Exit::NotRunning, .. }) => {}
         Err(failure) => return Err(failure),
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ph_config::value::choice::Accept;
 use ph_config::{LogFormat, LogLevel, Settings};
-use ph_signal::{Signal, SignalSet, Source};
+use ph_signal::{MaskGuard, Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
 
 use super::accounts::Accounts;
@@ -29,7 +29,7 @@ use crate::sys::guard::Guard;
 use crate::sys::lock::{self, Lock, LockError, PidFile};
 use crate::sys::resolver::{Answers, Resolver};
 use crate::sys::title::Title;
-use crate::sys::{cpu, fds};
+use crate::sys::{cpu, fds, procfs};
 
 /// Why a master did not run, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,9 @@ struct Waiting {
 
 fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartError> {
     let settings = launch.settings;
+    // The first process of a pid namespace loses the signals that it neither blocks nor handles, TERM as well: what
+    // comes before there is a source waits for it. Elsewhere they end a master that waits for a name.
+    let _kept = (std::process::id() == 1).then(|| MaskGuard::block(TAKEN));
     open_log(&settings)?;
     let locks = match &mut waiting.predecessor {
         Some(predecessor) => {
@@ -177,6 +180,10 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         config = settings.config_file.as_deref().map(tracing::field::debug),
         "master of {name} starts"
     );
+    if !procfs::is_own() {
+        let what = "/proc is another pid namespace's: mount this one's (unshare --mount-proc)";
+        tracing::warn!("{what}; until then what workers leave behind is not ended");
+    }
     launch.hooks.on_starting();
     let seed = slots::now() ^ u64::from(std::process::id());
     let arbiter = match &waiting.predecessor {

@@ -1,12 +1,13 @@
 //! The arbiter's actions, one arm each, and the news that workers bring.
 
+use nix::unistd::Pid;
 use ph_signal::Signal;
 
 use super::children::Child;
 use super::{Master, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::report::Report;
-use crate::sys::{memory, orphans, pidfd};
+use crate::sys::{memory, orphans, pidfd, procfs};
 
 impl Master<'_> {
     #[inline(never)]
@@ -107,6 +108,10 @@ impl Master<'_> {
     #[inline(never)]
     fn sweep(&mut self) {
         let departed = self.children.departed.take();
+        if !procfs::is_own() {
+            // Who lives, and since when, can't be seen from here.
+            return orphans::reap_ended(|pid| self.is_strange(pid));
+        }
         for stranger in self.strangers() {
             if pidfd::reap_child(stranger.pid) {
                 continue;
@@ -124,9 +129,10 @@ impl Master<'_> {
 
     /// Children that the master did not make.
     fn strangers(&self) -> Vec<orphans::Child> {
-        let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
-        let strange = |pid| self.children.serial_of(pid).is_none() && Some(pid) != resolver;
-        let children = orphans::children(strange).map(|mut children| {
+        if !procfs::is_own() {
+            return Vec::new();
+        }
+        let children = orphans::children(|pid| self.is_strange(pid)).map(|mut children| {
             // A master that succeeds this one is no stranger, nor is what it starts.
             children.retain(|it| !self.successor.as_ref().is_some_and(|own| own.owns(it)));
             children
@@ -135,6 +141,13 @@ impl Master<'_> {
             tracing::error!(%error, "cannot look for orphans");
             Vec::new()
         })
+    }
+
+    /// Whether a child is none of the master's making.
+    fn is_strange(&self, pid: Pid) -> bool {
+        let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
+        let successor = self.successor.as_ref().map(|successor| successor.pid);
+        self.children.serial_of(pid).is_none() && ![resolver, successor].contains(&Some(pid))
     }
 
     #[inline(never)]

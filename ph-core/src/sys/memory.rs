@@ -2,6 +2,8 @@
 
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+use super::procfs;
+
 /// Gives free heap memory back to the kernel.
 ///
 /// Reading arguments and configuration leaves many free but touched pages; each would be copied into the page table
@@ -24,7 +26,12 @@ pub struct Usage {
 }
 
 /// Reads `/proc/PID/statm`, which waits for nobody (`smaps` would wait for a lock of the process's).
+///
+/// `None` where `/proc` tells of others by that number.
 pub fn of(pid: Pid) -> Option<Usage> {
+    if !procfs::is_own() {
+        return None;
+    }
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
     usage(&statm, page as u64)

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod memory;
 pub mod orphans;
 pub mod pidfd;
+pub mod procfs;
 pub mod resolver;
 pub mod reuseport;
 pub mod shared;

@@ -4,6 +4,8 @@ use std::io;
 
 use nix::unistd::Pid;
 
+use super::pidfd;
+
 /// A child of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
@@ -23,6 +25,16 @@ pub fn children(wanted: impl Fn(Pid) -> bool) -> io::Result<Vec<Child>> {
     let own = std::process::id();
     let list = std::fs::read_to_string(format!("/proc/self/task/{own}/children"))?;
     Ok(pids(&list).filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
+}
+
+/// Reaps the dead ones that `wanted` picks, without a look at `/proc`; as far as the first that it does not pick, whose
+/// own end is another's business.
+pub fn reap_ended(wanted: impl Fn(Pid) -> bool) {
+    while let Some(pid) = pidfd::ended_child().filter(|pid| wanted(*pid)) {
+        if !pidfd::reap_child(pid) {
+            return;
+        }
+    }
 }
 
 /// The children of another process, of all its threads, as they are just now.

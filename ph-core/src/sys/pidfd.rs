@@ -54,7 +54,7 @@ impl PidFd {
 
     fn wait(&self, options: libc::c_int) -> io::Result<Option<ExitStatus>> {
         let id = self.fd.as_raw_fd() as libc::id_t;
-        waitid(libc::P_PIDFD, id, options)
+        Ok(waitid(libc::P_PIDFD, id, options)?.map(|(_, status)| status))
     }
 }
 
@@ -70,12 +70,17 @@ pub fn reap_child(pid: Pid) -> bool {
     !matches!(waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0), Ok(None))
 }
 
+/// One of the children that have ended and are not reaped; it stays so, and is the one until it is reaped.
+pub fn ended_child() -> Option<Pid> {
+    waitid(libc::P_ALL, 0, libc::WNOWAIT).ok()?.map(|(pid, _)| pid)
+}
+
 /// `waitid(2)` for ended children, without waiting. Real-time signals included, which is why it is our own call.
 fn waitid(
     kind: libc::idtype_t,
     id: libc::id_t,
     options: libc::c_int,
-) -> io::Result<Option<ExitStatus>> {
+) -> io::Result<Option<(Pid, ExitStatus)>> {
     let options = options | libc::WEXITED | libc::WNOHANG;
     // SAFETY: `siginfo_t` is plain data for which zeroes are a value; the kernel fills it in. It leaves the pid
     // zero when nobody has ended, and sets the SIGCHLD fields otherwise, which are the ones read here.
@@ -91,5 +96,5 @@ fn waitid(
         libc::CLD_EXITED => ExitStatus::Code(status),
         _ => ExitStatus::Signal { signal: status, core: code == libc::CLD_DUMPED },
     };
-    Ok(Some(status))
+    Ok(Some((Pid::from_raw(pid), status)))
 }
