@@ -69,6 +69,18 @@ impl Echo {
         let sandbox = Self::sandbox(test, class, settings);
         sandbox.ok(&["start"]);
         sandbox.remember();
+        Self::of(sandbox)
+    }
+
+    /// The same as the first process of a pid namespace.
+    #[track_caller]
+    pub fn contained(test: &str, class: &str, settings: &str) -> Self {
+        let mut sandbox = Self::sandbox(test, class, settings);
+        sandbox.container("");
+        Self::of(sandbox)
+    }
+
+    fn of(sandbox: Sandbox) -> Self {
         let listener = sandbox.listeners().remove(0);
         // Under ondemand there is nobody yet.
         let ready = sandbox.workers("ready");
