@@ -56,6 +56,40 @@ fn s21_upgrades_lose_no_connection_that_stays(class: &str) {
     echo.nothing_runs();
 }
 
+/// Also when the next master has fewer slots, or more.
+#[test]
+fn s21_listeners_of_each_slots_own_go_along() {
+    let own = |workers| FIVE.replace('5', workers) + "accept = reuseport\n";
+    let echo = Echo::start("own", "sync", &own("5"));
+    let served = load::short(&echo, load::nothing, || {
+        let mut master = echo.master();
+        for workers in ["5", "2", "6", "1", "5"] {
+            echo.becomes("sync", &own(workers));
+            master = upgrade(&echo, master);
+            assert_eq!(echo.settled(workers.parse().unwrap()).len().to_string(), workers);
+        }
+    });
+    assert!(served > 50, "{served} were served");
+    echo.ok(&["stop"]);
+    echo.nothing_runs();
+}
+
+/// `restart` is how it was started; that must not stop the one that it is to succeed.
+#[test]
+fn s21_a_master_that_was_restarted_can_be_upgraded() {
+    let sandbox = Sandbox::new("restarted", "app.job = idle\n");
+    sandbox.ok(&["restart"]);
+    let old = sandbox.master();
+    let new = upgrade(&sandbox, old);
+    sandbox.ok(&["restart"]);
+    until("it is gone", || !new.is_alive());
+    sandbox.remember();
+    sandbox.ok(&["upgrade"]);
+    sandbox.remember();
+    sandbox.ok(&["stop"]);
+    sandbox.nothing_runs();
+}
+
 #[test]
 fn s21_an_operators_number_and_the_lock_go_along() {
     let sandbox = Sandbox::new("number", "number_workers = 2\napp.job = idle\n");
@@ -125,13 +159,6 @@ fn s22_workers_that_cannot_boot_or_a_configuration_that_cannot_be_read_change_no
     });
     release.sandbox.configure(TWO);
     assert_eq!(release.sandbox.master(), master);
-    release.sandbox.ok(&["stop"]);
-}
-
-#[test]
-fn s22_what_is_not_built_is_refused() {
-    let release = Release::start("inplace", &format!("{TWO}upgrade_mode = inplace\n"));
-    release.fails(&["upgrade_mode = inplace"]);
     release.sandbox.ok(&["stop"]);
 }
 

@@ -39,7 +39,18 @@ pub(super) struct Upgrade {
     pub(super) began: Instant,
     /// By then it must be ready.
     pub(super) deadline: Option<Instant>,
-    departure: Option<Departure>,
+    stage: Progress,
+}
+
+/// How far it is.
+#[derive(Clone, Debug)]
+enum Progress {
+    /// The successor boots, or the program is asked.
+    Asked,
+    /// The successor was told that all is its own.
+    Bequeathed,
+    /// This process is to become the other program, or the former one.
+    Departing(Departure),
 }
 
 /// This process is to become another program, as soon as everything else is done that was decided.
@@ -57,7 +68,7 @@ pub enum Departure {
 impl Upgrade {
     /// One that had begun when its arbiter was carried off.
     pub(super) fn carried(asked: Option<Ticket>, began: Instant) -> Self {
-        Self { asked, began, deadline: None, departure: None }
+        Self { asked, began, deadline: None, stage: Progress::Asked }
     }
 }
 
@@ -78,7 +89,7 @@ impl Arbiter {
             "a reload is under way; upgrade when it is done"
         } else if self.phase == Phase::Running || self.phase == Phase::Resting {
             let deadline = self.policy.boot_timeout.map(|limit| now + limit);
-            self.upgrade = Some(Upgrade { asked, began: now, deadline, departure: None });
+            self.upgrade = Some(Upgrade { asked, began: now, deadline, stage: Progress::Asked });
             out.push(Action::StartSuccessor);
             let generation = self.newest + 1;
             out.push(Action::Tell(Note::ChangeBegan { kind: "upgrade", generation }));
@@ -100,7 +111,8 @@ impl Arbiter {
 
     /// The successor's workers are ready: it may have the rest.
     pub(super) fn successor_ready(&mut self, out: &mut Vec<Action>) {
-        if self.upgrade.is_some() {
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.stage = Progress::Bequeathed;
             out.push(Action::Bequeath);
         }
     }
@@ -108,13 +120,23 @@ impl Arbiter {
     /// The program says that this process can become it.
     pub(super) fn program_ready(&mut self) {
         if let Some(upgrade) = &mut self.upgrade {
-            (upgrade.deadline, upgrade.departure) = (None, Some(Departure::Forth));
+            (upgrade.deadline, upgrade.stage) = (None, Progress::Departing(Departure::Forth));
         }
     }
 
     /// Whether this process is to become another program. Once it can't, tell of it by `SuccessorFailed`.
     pub fn departure(&self) -> Option<&Departure> {
-        self.upgrade.as_ref()?.departure.as_ref()
+        match &self.upgrade.as_ref()?.stage {
+            Progress::Departing(departure) => Some(departure),
+            Progress::Asked | Progress::Bequeathed => None,
+        }
+    }
+
+    /// Whether what the workers listen on is another master's to arrange, for now or for good.
+    pub fn has_bequeathed(&self) -> bool {
+        let bequeathed = |it: &Upgrade| matches!(it.stage, Progress::Bequeathed);
+        self.upgrade.as_ref().is_some_and(bequeathed)
+            || matches!(self.phase, Phase::Stopping { outcome: Outcome::HandedOver, .. })
     }
 
     /// The successor has taken over: this master sees its own workers out.
@@ -149,8 +171,8 @@ impl Arbiter {
     /// They could not: the former program is to go on.
     pub(super) fn return_from(&mut self, reload: &Reload, reason: String) {
         let (asked, began) = (reload.asked.first().copied(), reload.began);
-        let (deadline, departure) = (None, Some(Departure::Back { reason }));
-        self.upgrade = Some(Upgrade { asked, began, deadline, departure });
+        let (deadline, stage) = (None, Progress::Departing(Departure::Back { reason }));
+        self.upgrade = Some(Upgrade { asked, began, deadline, stage });
     }
 
     pub(super) fn expire_upgrade(&mut self, now: Instant, out: &mut Vec<Action>) {

@@ -150,6 +150,13 @@ impl Bundle {
         Ok(listener)
     }
 
+    /// Those of slots that are `gone` are nobody's from here on: another master's workers empty their queues.
+    pub(crate) fn free(&mut self, gone: impl Fn(u32) -> bool) {
+        for member in &mut self.members {
+            member.slot.take_if(|slot| gone(*slot));
+        }
+    }
+
     /// Follows what became of the slots. Returns how many connections were left in queues that were closed.
     pub(crate) fn settle(&mut self, fate: impl Fn(u32) -> Fate) -> u32 {
         let (mut left, mut changed, mut place) = (0, false, 0);
@@ -188,7 +195,7 @@ impl Bundle {
     }
 
     /// Tells the kernel who is to be chosen: those that serve; when nobody does, all.
-    fn choose(&self) {
+    pub(crate) fn choose(&self) {
         let members = self.members.iter().enumerate();
         let idle: Vec<u32> =
             members.filter(|(_, one)| !one.serves).map(|(place, _)| place as u32).collect();

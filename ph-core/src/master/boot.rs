@@ -3,6 +3,7 @@
 //! What is taken is given back in reverse, also when a later step fails: nothing half-started is left behind.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -107,7 +108,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let locks = match &mut waiting.predecessor {
         Some(predecessor) => {
             predecessor.check(&settings)?;
-            std::mem::take(&mut predecessor.locks)
+            take(&mut predecessor.locks)
         }
         None => take_locks(&settings)?,
     };
@@ -140,14 +141,16 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let path = &settings.control_socket;
     let control = match &mut waiting.predecessor {
         Some(predecessor) => {
-            inherited.append(&mut predecessor.listeners);
+            inherited.extend(predecessor.listeners.iter().cloned());
             let socket = predecessor.control.try_clone().map_err(|error| system(&error))?;
             Control::succeed(socket, path)
         }
         None => Control::bind(path)?,
     };
     let plan = Plan::new(&settings, &answers)?;
-    let (generation, bundles) = Generation::open(plan, settings, &inherited, &[])?;
+    let mut bundles = waiting.predecessor.as_mut().map_or(Vec::new(), |it| take(&mut it.bundles));
+    let (generation, fresh) = Generation::open(plan, settings, &inherited, &bundles)?;
+    bundles.extend(fresh);
     let settings = &generation.settings;
     // A successor writes it when it takes over.
     let pidfile = settings.pidfile.as_deref().filter(|_| waiting.predecessor.is_none());

@@ -23,8 +23,34 @@ impl Master<'_> {
         Ok(Some(listeners))
     }
 
+    /// Leaves them to a successor. That may have other slots: whoever goes empties its own queue first.
+    pub(super) fn disown_bundles(&mut self) {
+        if !self.bundles.is_empty() {
+            self.children.iter().for_each(|child| self.slots.items()[child.cell].make_last());
+        }
+        self.bundles.clear();
+    }
+
+    /// Arranges them anew after a successor that did not get there.
+    pub(super) fn recover_bundles(&mut self) {
+        self.settle_bundles();
+        self.bundles.iter().for_each(Bundle::choose);
+    }
+
+    /// Takes them over from a predecessor.
+    pub(super) fn claim_bundles(&mut self) {
+        let arbiter = &self.arbiter;
+        self.bundles.iter_mut().for_each(|bundle| bundle.free(|slot| !arbiter.has_seat(slot)));
+        self.settle_bundles();
+        self.keep_bundles();
+    }
+
     /// Follows what the arbiter has decided, before anybody is asked to leave: who goes is given nothing more.
     pub(super) fn settle_bundles(&mut self) {
+        // Of two masters one arranges them.
+        if self.predecessor.is_some() || self.arbiter.has_bequeathed() {
+            return;
+        }
         let arbiter = &self.arbiter;
         let fate = |slot| match slot {
             _ if arbiter.is_served(slot) => Fate::Serves,

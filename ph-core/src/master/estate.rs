@@ -14,18 +14,18 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::listen::Listener;
+use crate::listen::{CarriedBundle, Listener};
 
 /// Of all that one master tells another: this message, what is [carried](super::carried) through an exec, and the layout of
 /// the slots. A master of another version can't take over.
 pub(super) const VERSION: u32 = 1;
 /// Descriptors in one message, at most: the kernel's limit (`SCM_MAX_FD`).
-pub(super) const MOST_DESCRIPTORS: usize = 253;
+const MOST_DESCRIPTORS: usize = 253;
 /// Bytes of words, at most.
 const MOST_WORDS: usize = 128 << 10;
 
 /// The words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Words {
     version: u32,
     /// The generation of the predecessor's workers.
@@ -40,6 +40,10 @@ pub(super) struct Words {
     pub(super) listeners: Vec<Heirloom>,
     pub(super) locks: usize,
     pub(super) has_channel: bool,
+    /// Listeners of slots' own. Their numbers are places among the descriptors.
+    pub(super) bundles: Vec<CarriedBundle>,
+    /// How many descriptors follow.
+    count: usize,
 }
 
 /// The settings that only a restart can change.
@@ -79,42 +83,79 @@ impl Heirloom {
 
 impl Words {
     pub(super) fn new(generation: u32, number: (u32, u32), identity: Identity) -> Self {
-        let (listeners, locks, has_channel) = (Vec::new(), 0, false);
-        let (version, descriptors) = (VERSION, None);
-        Self { version, generation, number, descriptors, identity, listeners, locks, has_channel }
+        Self {
+            version: VERSION,
+            generation,
+            number,
+            descriptors: None,
+            identity,
+            listeners: Vec::new(),
+            locks: 0,
+            has_channel: false,
+            bundles: Vec::new(),
+            count: 0,
+        }
     }
 }
 
-/// Sends the estate. It fits the socket's buffer, so nobody waits.
+/// Sends the estate. Nobody waits: what doesn't fit the socket's buffer can't be handed over.
 pub(super) fn bequeath(
     socket: impl AsFd,
-    words: &Words,
+    mut words: Words,
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
-    let words = serde_json::to_vec(words)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if words.len() > MOST_WORDS || !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::other("too many listeners to hand over at once"));
+    words.count = descriptors.len();
+    let words = serde_json::to_vec(&words)?;
+    let too_many = || io::Error::other("too many listeners to hand over");
+    if words.len() > MOST_WORDS {
+        return Err(too_many());
     }
-    sendmsg(socket, &[IoSlice::new(&words)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut send = |bytes: &[u8], descriptors: &[BorrowedFd<'_>]| {
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            // It has room for as many.
+            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let sent = sendmsg(&socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL);
+        sent.map(drop).map_err(|errno| match errno {
+            rustix::io::Errno::AGAIN | rustix::io::Errno::TOOMANYREFS => too_many(),
+            errno => errno.into(),
+        })
+    };
+    send(&words, &[])?;
+    descriptors.chunks(MOST_DESCRIPTORS).try_for_each(|some| send(&[0], some))
 }
 
 /// Receives an estate.
 pub(super) fn inherit(socket: impl AsFd) -> io::Result<(Words, Vec<OwnedFd>)> {
     let mut bytes = vec![0; MOST_WORDS];
+    let (count, _) = rustix::net::recv(&socket, &mut bytes[..], RecvFlags::empty())?;
+    check_version(&bytes[..count])?;
+    let words: Words = serde_json::from_slice(&bytes[..count])?;
+    let mut descriptors = Vec::new();
+    while descriptors.len() < words.count {
+        let some = receive(&socket)?;
+        if some.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        descriptors.extend(some);
+    }
+    Ok((words, descriptors))
+}
+
+/// The descriptors of one message.
+fn receive(socket: impl AsFd) -> io::Result<Vec<OwnedFd>> {
+    let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
-    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;
+    recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, flags)?;
     let descriptors = ancillary.drain().flat_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
         _ => Vec::new(),
     });
-    let descriptors = descriptors.collect();
-    check_version(&bytes[..received.bytes])?;
-    Ok((serde_json::from_slice(&bytes[..received.bytes])?, descriptors))
+    Ok(descriptors.collect())
 }
 
 /// Looks for the version, before anything else: what follows it may be anything.
@@ -172,11 +213,13 @@ mod tests {
         words.listeners =
             vec![Heirloom { address: "tcp://127.0.0.1:80".into(), asked, inherited: false }];
         let (one, other) = UnixStream::pair().unwrap();
-        bequeath(&old, &words, &[one.as_fd(), other.as_fd()]).unwrap();
+        let many = [one.as_fd(), other.as_fd()].repeat(200);
+        bequeath(&old, words.clone(), &many).unwrap();
         let (told, descriptors) = inherit(&new).unwrap();
-        assert_eq!((told, descriptors.len()), (words.clone(), 2));
+        assert_eq!((told.listeners, descriptors.len()), (words.listeners.clone(), 400));
+        drop(descriptors);
         words.version = 9;
-        bequeath(&old, &words, &[]).unwrap();
+        bequeath(&old, words, &[]).unwrap();
         let error = inherit(&new).unwrap_err().to_string();
         assert!(error.contains("version 9"), "{error}");
         assert_eq!(hear(&new), None);

@@ -13,7 +13,7 @@ use super::poll::Token;
 use super::{Manager, Master};
 use crate::arbiter::{Event, Speed};
 use crate::channel::Channel;
-use crate::listen::Listener;
+use crate::listen::{Bundle, Listener};
 use crate::sys::environment;
 use crate::sys::lock::{Lock, PidFile};
 
@@ -29,6 +29,7 @@ pub struct Predecessor {
     pub(super) locks: Vec<Lock>,
     pub(super) channel: Option<Arc<Channel>>,
     pub(super) listeners: Vec<Arc<Listener>>,
+    pub(super) bundles: Vec<Bundle>,
 }
 
 impl Predecessor {
@@ -44,7 +45,17 @@ impl Predecessor {
     }
 
     fn of(socket: OwnedFd, words: Words, descriptors: Vec<OwnedFd>) -> Option<Self> {
-        let mut descriptors = descriptors.into_iter();
+        let mut descriptors: Vec<Option<OwnedFd>> = descriptors.into_iter().map(Some).collect();
+        let mut take = |place: i32| {
+            let fd =
+                usize::try_from(place).ok().and_then(|place| descriptors.get_mut(place)?.take());
+            fd.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        };
+        let mut bundles = Vec::with_capacity(words.bundles.len());
+        for bundle in &words.bundles {
+            bundles.push(Bundle::unpack(bundle.clone(), &mut take).ok()?);
+        }
+        let mut descriptors = descriptors.into_iter().flatten();
         let control = descriptors.next()?;
         let mut locks = Vec::new();
         for _ in 0..words.locks {
@@ -59,7 +70,7 @@ impl Predecessor {
         for heirloom in &words.listeners {
             listeners.push(Arc::new(heirloom.listener(descriptors.next()?).ok()?));
         }
-        Some(Self { socket, words, control, locks, channel, listeners })
+        Some(Self { socket, words, control, locks, channel, listeners, bundles })
     }
 
     /// Whether it leaves sockets that a service manager had handed to it.
@@ -155,6 +166,11 @@ impl Master<'_> {
         let Some(predecessor) = self.predecessor.take() else { return };
         self.control.claim();
         self.current().listeners.iter().for_each(|listener| listener.claim());
+        // What of the predecessor's nobody accepts from any more.
+        let left =
+            |listener: &&Arc<Listener>| !self.listeners().any(|own| Arc::ptr_eq(own, listener));
+        predecessor.listeners.iter().filter(left).for_each(|listener| listener.close());
+        self.claim_bundles();
         let settings = Arc::clone(&self.current().settings);
         if let Some(path) = settings.pidfile.as_deref() {
             match PidFile::write(path) {

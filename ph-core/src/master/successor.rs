@@ -12,7 +12,7 @@ use ph_config::value::choice::UpgradeMode;
 use ph_signal::Signal;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::estate::{self, Heirloom, Identity, MOST_DESCRIPTORS, Words};
+use super::estate::{self, Heirloom, Identity, Words};
 use super::poll::Token;
 use super::predecessor::VARIABLE;
 use super::{Errand, Master, QUESTION, Successor};
@@ -74,7 +74,7 @@ impl Master<'_> {
             command.arg(QUESTION);
         }
         // First, so that there is no process if it can't be said.
-        estate::bequeath(&socket, &words, &descriptors)?;
+        estate::bequeath(&socket, words, &descriptors)?;
         command.args(&self.program.arguments).current_dir(&self.program.directory);
         command.env(VARIABLE, "1").stdin(Stdio::from(theirs)).process_group(0);
         if let Some(manager) = &self.manager {
@@ -95,10 +95,6 @@ impl Master<'_> {
             UpgradeMode::Auto if init => Ok(Errand::Answer),
             UpgradeMode::Handover if init => {
                 Err(io::Error::other("upgrade_mode = handover can't be as PID 1; set inplace"))
-            }
-            UpgradeMode::Auto | UpgradeMode::Handover if !self.bundles.is_empty() => {
-                let reason = "accept = reuseport needs upgrade_mode = inplace, or a restart";
-                Err(io::Error::other(reason))
             }
             UpgradeMode::Auto | UpgradeMode::Handover => Ok(Errand::TakeOver),
         }
@@ -122,10 +118,15 @@ impl Master<'_> {
             words.listeners.push(Heirloom::of(listener));
             descriptors.push(listener.as_fd());
         }
-        words.descriptors = self.descriptors;
-        if descriptors.len() > MOST_DESCRIPTORS {
-            return Err(io::Error::other("too many listeners to hand over; use restart"));
+        for bundle in &self.bundles {
+            let mut place = descriptors.len() as i32 - 1;
+            words.bundles.push(bundle.carry(|_| {
+                place += 1;
+                place
+            }));
+            descriptors.extend(bundle.listeners().map(|listener| listener.as_fd()));
         }
+        words.descriptors = self.descriptors;
         Ok((words, descriptors))
     }
 
@@ -166,6 +167,7 @@ impl Master<'_> {
         let pid = successor.pid.as_raw();
         self.control.give_up(&self.poll);
         self.current().listeners.iter().for_each(|listener| listener.disown());
+        self.disown_bundles();
         // The successor writes its own over it.
         if let Some(pidfile) = self.pidfile.take() {
             pidfile.leave();
@@ -180,6 +182,7 @@ impl Master<'_> {
     pub(super) fn end_successor(&mut self) {
         let Some(Successor { socket, pid, .. }) = self.successor.take() else { return };
         self.poll.remove(&socket);
+        self.recover_bundles();
         self.stay(pid);
         // Our child until it is reaped, as an orphan is: its pid and group are nobody else's.
         let _ = ph_signal::killpg(pid.as_raw(), Signal::KILL);
