@@ -1,5 +1,6 @@
 //! Clients that go on while something else happens to the server.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -7,8 +8,19 @@ use std::thread;
 
 use crate::echo::{Client, Echo};
 
-/// How many clients there are at a time.
-const CLIENTS: usize = 4;
+/// How many clients with short connections there are at a time.
+const SHORT: usize = 4;
+
+/// How many connections stay: as many workers that have room for one have nobody left who could be replaced by another.
+const KEPT: usize = 16;
+
+/// How many requests every other one of those has under way.
+const DEEP: usize = 4;
+
+/// Workers of a class that have room for all connections that stay, and one to spare.
+pub fn enough(class: &str) -> usize {
+    if class == "sync" { KEPT + 1 } else { 5 }
+}
 
 /// No request may fail.
 pub fn nothing(_: &io::Error) -> bool {
@@ -24,7 +36,7 @@ pub fn short(
     meanwhile: impl FnOnce(),
 ) -> usize {
     let (listener, served) = (echo.listener(), AtomicUsize::new(0));
-    clients(meanwhile, || {
+    clients(SHORT, meanwhile, |_| {
         |request| {
             let answer = Client::connect(listener).and_then(|mut it| it.try_ask(request));
             match answer {
@@ -39,29 +51,38 @@ pub fn short(
     served.into_inner()
 }
 
-/// Connections that stay, a request after the other, until `meanwhile` returns; how many requests were served. Not one of
-/// the connections may end.
+/// Connections that stay, without a pause between requests, until `meanwhile` returns; how many requests were served. Every
+/// other one has several requests under way. Not one of the connections may end, and not one answer be missing.
 pub fn kept(echo: &Echo, meanwhile: impl FnOnce()) -> usize {
     let (listener, served) = (echo.listener(), AtomicUsize::new(0));
-    clients(meanwhile, || {
+    clients(KEPT, meanwhile, |name| {
         let mut client = Client::connect(listener).unwrap();
-        let served = &served;
+        let (mut asked, served) = (VecDeque::new(), &served);
+        let depth = if name % 2 == 0 { 1 } else { DEEP };
         move |request| {
-            assert_eq!(client.ask(request), request);
-            served.fetch_add(1, SeqCst);
+            client.say(request);
+            asked.push_back(request.to_owned());
+            if asked.len() == depth {
+                assert_eq!(Some(client.answer()), asked.pop_front());
+                served.fetch_add(1, SeqCst);
+            }
         }
     });
     served.into_inner()
 }
 
 /// Lets each of several clients make one request after the other, no two of them alike.
-fn clients<F: FnMut(&str)>(meanwhile: impl FnOnce(), client: impl Fn() -> F + Sync) {
+fn clients<F: FnMut(&str)>(
+    count: usize,
+    meanwhile: impl FnOnce(),
+    client: impl Fn(usize) -> F + Sync,
+) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for name in 0..CLIENTS {
+        for name in 0..count {
             let (over, client) = (&over, &client);
             scope.spawn(move || {
-                let mut ask = client();
+                let mut ask = client(name);
                 for number in 0.. {
                     if over.load(SeqCst) {
                         break;

@@ -21,6 +21,11 @@ const INPLACE: &str = "upgrade_mode = inplace\n";
 const FIVE: &str =
     "number_workers = 5\ngraceful_timeout = 15\nbind = 127.0.0.1:0\nunix_socket = a.sock\n";
 
+/// The same with room for every connection that stays.
+fn enough(class: &str) -> String {
+    FIVE.replace("workers = 5", &format!("workers = {}", load::enough(class)))
+}
+
 /// Upgrades five times; the process, its listeners and its counts stay.
 fn upgrades(echo: &Echo) {
     let (master, before, listeners) = (echo.master(), echo.status(), echo.listeners());
@@ -35,7 +40,8 @@ fn upgrades(echo: &Echo) {
         assert_eq!(echo.listeners(), listeners);
     }
     let status = echo.status();
-    assert_eq!(status["totals"]["spawned"], 30, "{status}");
+    let workers = before["wanted"].as_u64().unwrap();
+    assert_eq!(status["totals"]["spawned"].as_u64(), Some(6 * workers), "{status}");
     assert!(status["uptime_s"].as_f64() > before["uptime_s"].as_f64());
 }
 
@@ -49,7 +55,7 @@ fn s23_upgrades_of_pid_1_lose_no_short_connection(class: &str) {
 }
 
 fn s23_upgrades_of_pid_1_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::contained("initk", class, FIVE);
+    let echo = Echo::contained("initk", class, &enough(class));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);
@@ -57,7 +63,7 @@ fn s23_upgrades_of_pid_1_lose_no_connection_that_stays(class: &str) {
 }
 
 fn s21_upgrades_in_place_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::start("inplace", class, &format!("{FIVE}{INPLACE}"));
+    let echo = Echo::start("inplace", class, &(enough(class) + INPLACE));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);

@@ -18,15 +18,16 @@ each_class![
 const FIVE: &str = "number_workers = 5\ngraceful_timeout = 15\n";
 
 fn s17_reloads_cost_no_connection_that_stays(class: &str) {
-    // One worker more than clients: one of class sync has room for one.
-    let echo = Echo::start("reloads", class, FIVE);
+    let workers = load::enough(class);
+    let settings = format!("number_workers = {workers}\ngraceful_timeout = 15\n");
+    let echo = Echo::start("reloads", class, &settings);
     let served = load::kept(&echo, || {
         for _ in 0..20 {
             echo.ok(&["reload"]);
         }
     });
     assert!(served > 500, "{served} were served");
-    echo.settled(5);
+    echo.settled(workers);
     let log = echo.read("app.log");
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
     echo.ok(&["stop"]);
@@ -35,15 +36,16 @@ fn s17_reloads_cost_no_connection_that_stays(class: &str) {
 /// From class to class, too: what one kind of worker leaves, any other goes on with.
 #[test]
 fn s17_reloads_from_class_to_class_cost_no_connection_that_stays() {
-    let echo = Echo::start("classes", "sync", FIVE);
+    let settings = format!("number_workers = {}\ngraceful_timeout = 15\n", load::enough("sync"));
+    let echo = Echo::start("classes", "sync", &settings);
     let served = load::kept(&echo, || {
         for class in CLASSES.iter().cycle().take(20) {
-            echo.becomes(class, FIVE);
+            echo.becomes(class, &settings);
             echo.ok(&["reload"]);
         }
     });
     assert!(served > 500, "{served} were served");
-    echo.settled(5);
+    echo.settled(load::enough("sync"));
     echo.ok(&["stop"]);
 }
 

@@ -49,13 +49,15 @@ fn s27_max_requests_costs_no_short_connection(class: &str) {
 }
 
 fn s27_max_requests_costs_no_connection_that_stays(class: &str) {
-    // Four clients: a worker of class sync has one, so one of the five may be without, and older than the others.
-    let settings = "number_workers = 5\nmax_requests = 40\nmax_requests_jitter = 20\n";
-    let echo = Echo::start("kept", class, settings);
+    // A worker of class sync has one client, so one may be without, and older than the others.
+    let workers = load::enough(class);
+    let settings =
+        format!("number_workers = {workers}\nmax_requests = 40\nmax_requests_jitter = 20\n");
+    let echo = Echo::start("kept", class, &settings);
     load::kept(&echo, || {
         until("workers are replaced", || {
             let ready = echo.ready();
-            assert!(ready.len() >= 5, "fewer than wanted are ready: {ready:?}");
+            assert!(ready.len() >= workers, "fewer than wanted are ready: {ready:?}");
             echo.status()["totals"]["exited"].as_u64().unwrap() >= 30
         });
     });
