@@ -146,7 +146,7 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     // What it asks at once may have come before the old one looked whether there is more.
     until("it goes on there", || other.worker() == successor.pid());
     until("it is killed", || !old.is_alive());
-    let took = echo.between(&["is stuck in it"], &["graceful_timeout: killing it"]);
+    let took = echo.between(&["is stuck in it"], &["past timeout: killing"]);
     assert!(took + SLACK >= GRACE && took <= GRACE + SLACK, "killed after {took:?}");
     stuck.lost();
     assert_eq!(echo.replaced(old, 1)[0].1, successor);
