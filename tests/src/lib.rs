@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod listeners;
 pub mod lives;
 pub mod load;
+pub mod log;
 pub mod preload;
 pub mod process;
 pub mod release;

@@ -71,7 +71,7 @@ fn a_silent_client_is_let_go_at_timeout(class: &str) {
     assert_eq!(next.ask("hello"), "hello");
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(950), "served after {took:?}: the worker had room");
-    assert!(took < Duration::from_millis(2500), "served after {took:?}");
+    assert!(took < Duration::from_secs(8), "served after {took:?}");
     for client in &mut silent {
         client.closed();
     }

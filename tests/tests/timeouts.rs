@@ -22,6 +22,15 @@ fn slot_of(workers: &[(u64, Process)], pid: i32) -> (u64, Process) {
     *workers.iter().find(|(_, worker)| worker.pid() == pid).unwrap()
 }
 
+/// A request of an age at which its worker was killed: past the limit, and not by more than the master's looks, four in
+/// each limit, allow.
+#[track_caller]
+fn killed_at(echo: &Echo, limit: Duration) {
+    let age = echo.said(&["request past timeout: killing"]).duration("age");
+    assert!(age >= limit, "killed at {age:?}, before its time");
+    assert!(age < limit * 3 / 2, "killed at {age:?}");
+}
+
 #[track_caller]
 fn says_timeout(echo: &Echo, slot: u64, pid: i32) {
     let certificate = echo.why(slot);
@@ -37,14 +46,11 @@ fn s33_a_stopped_sync_worker_with_a_request_is_killed_at_timeout() {
     let workers = echo.settled(2);
     let mut client = echo.client();
     let (slot, victim) = slot_of(&workers, client.worker());
-    let began = Instant::now();
     client.say("!sleep 60000");
     until("it is under way", || echo.sum("active") == 1);
     victim.signal(Signal::SIGSTOP);
     until("it is killed", || !victim.is_alive());
-    let took = began.elapsed();
-    assert!(took >= Duration::from_millis(950), "killed after {took:?}");
-    assert!(took < Duration::from_secs(2), "killed after {took:?}");
+    killed_at(&echo, Duration::from_secs(1));
     client.lost();
     let after = echo.replaced(victim, 2);
     assert_eq!(others(&after, slot_of_new(&after, slot)), others(&workers, victim.pid()));
@@ -86,7 +92,6 @@ fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
     let mut steady = echo.client();
     let served = steady.worker();
     assert_ne!(served, victim.pid());
-    let began = Instant::now();
     late.say("!sleep 60000");
     until("it is killed", || {
         // Neither a connection that stays nor new ones notice.
@@ -94,9 +99,7 @@ fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
         assert_ne!(echo.client().worker(), victim.pid());
         !victim.is_alive()
     });
-    let took = began.elapsed();
-    assert!(took >= Duration::from_millis(650), "killed after {took:?}");
-    assert!(took < Duration::from_millis(1700), "killed after {took:?}");
+    killed_at(&echo, Duration::from_millis(700));
     late.lost();
     let after = echo.replaced(victim, 3);
     assert_eq!(others(&after, slot_of_new(&after, slot)), others(&workers, victim.pid()));
@@ -111,6 +114,7 @@ fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
 #[track_caller]
 fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     const GRACE: Duration = Duration::from_millis(1500);
+    const SLACK: Duration = Duration::from_millis(200);
     let settings = format!("number_workers = 1\ntimeout = 1\ngraceful_timeout = {GRACE:?}\n");
     let echo = Echo::start("stuck", class, &settings);
     let [(_, old)] = echo.settled(1)[..] else { panic!("one worker") };
@@ -120,10 +124,10 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     let began = Instant::now();
     stuck.say("!block");
     until("it is stuck", || echo.sum("active") == 1);
-    // Begun when the first is nearly late, so that it is under way when the worker is asked to leave.
+    // Begun later than the first, so that it is under way when the worker is asked to leave.
     let mut other = echo.client();
     assert_eq!(other.worker(), old.pid());
-    until("its time has nearly come", || began.elapsed() > Duration::from_millis(850));
+    until("half its time is over", || began.elapsed() > Duration::from_millis(500));
     other.say("!sleep 900");
     // Not silent for so long that it would be let go.
     assert_eq!(idle.ask("hello"), "hello");
@@ -142,9 +146,8 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     // What it asks at once may have come before the old one looked whether there is more.
     until("it goes on there", || other.worker() == successor.pid());
     until("it is killed", || !old.is_alive());
-    let took = began.elapsed();
-    assert!(took >= Duration::from_secs(1) + GRACE - Duration::from_millis(50), "{took:?}");
-    assert!(took < Duration::from_secs(2) + GRACE, "{took:?}");
+    let took = echo.between(&["is stuck in it"], &["past timeout: killing"]);
+    assert!(took + SLACK >= GRACE && took <= GRACE + SLACK, "killed after {took:?}");
     stuck.lost();
     assert_eq!(echo.replaced(old, 1)[0].1, successor);
     says_timeout(&echo, 0, old.pid());
@@ -207,7 +210,7 @@ fn idle_connections_are_no_requests(class: &str) {
     assert_eq!(client.ask("hello"), "hello");
     let took = client.closed();
     assert!(took >= Duration::from_millis(450), "let go after {took:?}");
-    assert!(took < Duration::from_millis(1500), "let go after {took:?}");
+    assert!(took < Duration::from_secs(5), "let go after {took:?}");
     assert_eq!(echo.settled(2), workers);
     assert_eq!(echo.status()["totals"]["spawned"], 2);
     echo.ok(&["stop"]);

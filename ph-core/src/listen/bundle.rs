@@ -181,6 +181,15 @@ impl Bundle {
     }
 
     fn close(&mut self, place: usize) -> u32 {
+        // Until it is told the new order, the kernel takes the last one's old number for nobody's, and the closed one's for
+        // the last: neither is chosen for that moment.
+        let mut idle = self.idle();
+        idle.extend([place as u32, self.members.len() as u32 - 1]);
+        idle.sort_unstable();
+        idle.dedup();
+        if idle.len() < self.members.len() {
+            self.leave_out(&idle);
+        }
         let Member { listener, .. } = self.members.swap_remove(place);
         let left = listener.waiting().unwrap_or(0);
         // A child that was just forked may still hold a copy, and with that the place in the kernel's order.
@@ -196,11 +205,18 @@ impl Bundle {
 
     /// Tells the kernel who is to be chosen: those that serve; when nobody does, all.
     pub(crate) fn choose(&self) {
+        self.leave_out(&self.idle());
+    }
+
+    /// The places of those that nobody accepts from.
+    fn idle(&self) -> Vec<u32> {
         let members = self.members.iter().enumerate();
-        let idle: Vec<u32> =
-            members.filter(|(_, one)| !one.serves).map(|(place, _)| place as u32).collect();
+        members.filter(|(_, one)| !one.serves).map(|(place, _)| place as u32).collect()
+    }
+
+    fn leave_out(&self, idle: &[u32]) {
         let count = self.members.len() as u32;
-        if let Err(error) = reuseport::choose(&self.members[0].listener, count, &idle) {
+        if let Err(error) = reuseport::choose(&self.members[0].listener, count, idle) {
             let address = self.address();
             tracing::warn!(%address, %error, "connections may wait for a worker that is not there");
         }
