@@ -60,14 +60,9 @@ impl Release {
         self.file(format!("#!/bin/sh\n{text}\n").as_bytes(), mode);
     }
 
-    /// Another copy of the program, of this name. By another process: a file that this one has open for writing can't be
-    /// executed, and a command that another test starts just then holds a copy of the descriptor.
+    /// Another copy of the program, of this name.
     pub fn copy(&self, name: &str) -> PathBuf {
-        let path = self.sandbox.path(name);
-        let mut install = Command::new("install");
-        install.args(["-m", "755"]).arg(programs().join("ph-fixture")).arg(&path);
-        assert!(install.status().unwrap().success());
-        path
+        self.sandbox.copy_program(name)
     }
 
     /// The upgrade fails with code 5 and a sentence with these words, and nothing has changed: neither master nor

@@ -57,7 +57,17 @@ impl Sandbox {
         Self::for_program("ph-fixture", test, section)
     }
 
-    /// The same for another program of this build: `examples/jobexecute`, `ph`.
+    /// A copy of the fixture program in the sandbox. By another process: a file that this one has open for writing can't be
+    /// executed, and a command that another test starts just then holds a copy of the descriptor.
+    pub fn copy_program(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(programs().join("ph-fixture")).arg(&path);
+        assert!(install.status().unwrap().success());
+        path
+    }
+
+    /// A sandbox for another program of this build: `examples/jobexecute`, `ph`.
     pub fn for_program(program: &str, test: &str, section: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -225,8 +225,8 @@ fn a_config_that_is_not_utf8() {
 #[test]
 fn a_config_that_may_not_be_read() {
     let sandbox = Sandbox::named("unreadable", "");
-    let (config, program) = (sandbox.path("config.ini"), sandbox.path("program"));
-    fs::copy(sandbox::programs().join("ph-fixture"), &program).unwrap();
+    let config = sandbox.path("config.ini");
+    let program = sandbox.copy_program("program");
     fs::set_permissions(&config, fs::Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(sandbox.folder(), fs::Permissions::from_mode(0o777)).unwrap();
     for arguments in COMMANDS {

@@ -139,7 +139,8 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     });
     assert!(old.is_alive(), "it left before its successor was ready, or with it");
     assert!(began.elapsed() >= Duration::from_millis(950), "{:?}", began.elapsed());
-    assert_eq!(idle.worker(), successor.pid(), "between two requests, it goes on");
+    // The successor is seen to be ready a moment before the other has heard of it.
+    until("between two requests, it goes on", || idle.worker() == successor.pid());
     assert_eq!(echo.client().worker(), successor.pid());
     assert_eq!(other.answer(), "slept 900");
     assert!(old.is_alive(), "the answer came from a worker that was not killed yet");

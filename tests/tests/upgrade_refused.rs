@@ -116,10 +116,10 @@ fn s22_programs_that_speak_nonsense() {
     let release = release("nonsense");
     for words in ["garbage", "failedwithout a space", "yours", "\\0\\0\\0"] {
         release.script(&format!("printf '{words}' >&0; exec sleep 1000"), 0o755);
-        release.fails(&["the new master "]);
+        release.fails(&["/current answers what no master of this kind does"]);
     }
     release.script("head -c 100000 /dev/zero >&0; exec sleep 1000", 0o755);
-    release.fails(&["the new master "]);
+    release.fails(&["/current answers what no master of this kind does"]);
     release.script("printf 'failed it is Sunday' >&0; exec sleep 1000", 0o755);
     release.fails(&["it is Sunday"]);
     // It is given the estate, and does nothing with it.

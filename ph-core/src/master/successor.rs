@@ -142,8 +142,12 @@ impl Master<'_> {
             Some(("failed", reason)) => Event::SuccessorFailed { reason: reason.to_owned() },
             _ => {
                 let path = self.program.path.display();
-                let reason = format!("{path} ended before it was ready");
-                Event::SuccessorFailed { reason }
+                let what = if word.is_empty() {
+                    "ended before it was ready"
+                } else {
+                    "answers what no master of this kind does"
+                };
+                Event::SuccessorFailed { reason: format!("{path} {what}") }
             }
         };
         self.poll.remove(&successor.socket);
