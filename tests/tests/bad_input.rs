@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::sys::stat::Mode;
-use ph_tests::{Output, Sandbox, finish, sandbox};
+use ph_tests::{Output, Sandbox, finish};
 
 /// One command of each kind: those that become a master, those that ask one, those about the file.
 const COMMANDS: [&[&str]; 13] = [
