@@ -116,6 +116,15 @@ pub(crate) enum Command {
     /// Reopen the log, after it was renamed
     #[command(subcommand)]
     Log(LogCommand),
+    /// Print what has happened, one line an event
+    Events {
+        /// Go on with what happens next, until interrupted or the master is gone
+        #[arg(short, long)]
+        follow: bool,
+        /// Each as a JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Say why the last process of a worker ended
     Why {
         /// The worker's id

@@ -84,6 +84,21 @@ impl Master {
         }
     }
 
+    /// The next thing that it tells unasked; `None` when it has gone.
+    pub(crate) fn listen(&mut self) -> Result<Option<Value>, Failure> {
+        loop {
+            match self.connection.receive() {
+                Ok(Incoming::Notification { params, .. }) => {
+                    return Ok(Some(params.into_iter().next().unwrap_or(Value::Nil)));
+                }
+                // Nothing has to happen.
+                Ok(Incoming::Response { .. }) | Err(ClientError::Silent) => {}
+                Err(ClientError::Closed) => return Ok(None),
+                Err(error) => return Err(broken(&error)),
+            }
+        }
+    }
+
     /// Whether it is the first process of its pid namespace, with which all in there ends.
     pub(crate) fn is_init(&mut self) -> Result<bool, Failure> {
         let status = self.call("status", Vec::new())?;

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod events;
 mod lifecycle;
 mod log;
 mod scale;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Worker(command) => worker::dispatch(&request, command),
         Command::Config(command) => config::dispatch(&request, &command),
         Command::Log(command) => log::dispatch(&request, &command),
+        Command::Events { follow, json } => events::print(&request, follow, json),
         Command::Why { id, json } => why::explain(&request, id, json),
         Command::Completions { .. } => unreachable!("answered above, without a configuration"),
     }

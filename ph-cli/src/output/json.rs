@@ -9,6 +9,12 @@ pub(crate) fn pretty(value: &Value) -> String {
     text.unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}")) + "\n"
 }
 
+/// JSON in one line.
+pub(crate) fn line(value: &Value) -> String {
+    let text = serde_json::to_string(value);
+    text.unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}")) + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

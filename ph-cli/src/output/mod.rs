@@ -12,12 +12,16 @@ use crate::exit::{Exit, Failure, Outcome};
 
 /// Prints a command's result. A reader that has gone (`ph status | head -1`) is no error; a full disk is.
 pub(crate) fn print(text: &str) -> Outcome {
+    write(text).map(|_| Exit::Done)
+}
+
+/// The same for a part of it; whether there is a reader still.
+pub(crate) fn write(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Failed, format!("cannot print the result: {error}")))
-        }
-        _ => Ok(Exit::Done),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("cannot print the result: {error}"))),
     }
 }
 

@@ -107,6 +107,16 @@ pub fn set_level(level: LevelFilter) {
     tracing::callsite::rebuild_interest_cache();
 }
 
+/// The time as lines of the log have it.
+pub(crate) fn time() -> String {
+    use tracing_subscriber::fmt::format::Writer;
+    use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+    let mut text = String::new();
+    // Memory takes any text.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}
+
 /// Says whose lines follow: this process's, as the master or as the worker in this slot.
 pub fn identify(slot: Option<u32>) {
     WHO.pid.store(std::process::id(), Relaxed);

@@ -6,7 +6,6 @@ use ph_rpc::Value;
 use serde::{Deserialize, Serialize};
 
 use super::Master;
-use crate::arbiter::Totals;
 use crate::slots::Slot;
 
 /// Sums over workers, the ended ones included.
@@ -31,21 +30,28 @@ impl Sums {
     }
 }
 
+/// Workers, each counted when it was decided: those who were asked to leave may take their time over it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Workers {
+    pub(super) started: u64,
+    pub(super) retired: u64,
+    pub(super) killed: u64,
+}
+
 /// A change under way, and what there was when it began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Opening {
     #[serde(with = "super::carried::instant")]
     began: Instant,
     sums: Sums,
-    totals: Totals,
+    workers: Workers,
 }
 
 /// What a change cost.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Account {
-    started: u64,
-    retired: u64,
-    killed: u64,
+    #[serde(flatten)]
+    workers: Workers,
     accepted: u64,
     finished: u64,
     aborted: u64,
@@ -55,6 +61,7 @@ pub(super) struct Account {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     ended: Sums,
+    pub(super) workers: Workers,
     open: Option<Opening>,
     /// That of the last change that had one, with its kind.
     last: Option<(String, Account)>,
@@ -86,8 +93,8 @@ impl Account {
                 fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             )
         };
-        let workers =
-            [("started", self.started), ("retired", self.retired), ("killed", self.killed)];
+        let Workers { started, retired, killed } = self.workers;
+        let workers = [("started", started), ("retired", retired), ("killed", killed)];
         let connections = [
             ("accepted", self.accepted),
             ("finished", self.finished),
@@ -102,32 +109,38 @@ impl Master<'_> {
     /// A change begins. One that comes on top of it, such as a stop that becomes quicker, goes on its account.
     pub(super) fn open_account(&mut self) {
         let opening =
-            Opening { began: Instant::now(), sums: self.sums(), totals: self.arbiter.totals() };
+            Opening { began: Instant::now(), sums: self.sums(), workers: self.accounts.workers };
         self.accounts.open.get_or_insert(opening);
     }
 
     /// The change has ended: one line says what it cost.
     pub(super) fn close_account(&mut self, kind: &'static str) {
-        let Some(Opening { began, sums: before, totals: then }) = self.accounts.open.take() else {
+        let Some(Opening { began, sums: before, workers: then }) = self.accounts.open.take() else {
             return;
         };
-        let (after, now) = (self.sums(), self.arbiter.totals());
-        let account = Account {
-            started: now.spawned - then.spawned,
-            retired: now.exited - then.exited,
+        let (after, now) = (self.sums(), self.accounts.workers);
+        let workers = Workers {
+            started: now.started - then.started,
+            retired: now.retired - then.retired,
             killed: now.killed - then.killed,
+        };
+        let account = Account {
+            workers,
             accepted: after.accepted.saturating_sub(before.accepted),
             finished: after.finished().saturating_sub(before.finished()),
             aborted: after.aborted - before.aborted,
             left_in_queue: if kind == "stop" { self.left_in_queue() } else { 0 },
         };
-        let Account { started, retired, killed, accepted, finished, aborted, left_in_queue } =
-            account;
+        let Workers { started, retired, killed } = workers;
+        let Account { accepted, finished, aborted, left_in_queue, .. } = account;
         let took = began.elapsed();
         tracing::info!(
             started, retired, killed, accepted, finished, aborted, left_in_queue, took = ?took,
             "account of the {kind}"
         );
+        let fields =
+            serde_json::json!({ "kind": kind, "took_s": took.as_secs_f64(), "account": account });
+        self.happen("account", fields);
         self.accounts.last = Some((kind.to_owned(), account));
     }
 

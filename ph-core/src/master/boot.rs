@@ -17,6 +17,7 @@ use super::binding::{self, BindingError};
 use super::certificate::Certificates;
 use super::children::Children;
 use super::control::Control;
+use super::events::Events;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
 use super::{Hooks, Launch, Master, Predecessor};
@@ -210,6 +211,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         slots,
         control,
         certificates: Certificates::default(),
+        events: Events::default(),
         reopened: 0,
         accounts: Accounts::default(),
         accept_lock,

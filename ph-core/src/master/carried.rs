@@ -37,6 +37,7 @@ pub(super) struct Carried {
     pub(super) reopened: u64,
     pub(super) accounts: Accounts,
     pub(super) certificates: Vec<Certificate>,
+    pub(super) events: Vec<Box<str>>,
     /// The soft limit on descriptors that workers get.
     pub(super) limit: Option<u64>,
     pub(super) plan: Plan,
@@ -94,6 +95,7 @@ pub(super) struct CarriedChild {
     pub(super) bound: bool,
     pub(super) reopened: u64,
     pub(super) born: u64,
+    pub(super) asked: bool,
 }
 
 /// What does not depend on what the master has.

@@ -20,6 +20,8 @@ pub(super) struct Child {
     pub(super) reopened: u64,
     /// When it was forked, in the kernel's ticks since boot.
     pub(super) born: u64,
+    /// Whether it was asked to leave.
+    pub(super) asked: bool,
 }
 
 #[derive(Default)]
@@ -39,6 +41,12 @@ impl Children {
 
     pub(super) fn get(&self, serial: u64) -> Option<&Child> {
         self.by_serial.get(&serial)
+    }
+
+    /// Takes down that it is asked to leave; whether this is the first time.
+    pub(super) fn note_asked(&mut self, serial: u64) -> bool {
+        let child = self.by_serial.get_mut(&serial);
+        child.is_some_and(|child| !std::mem::replace(&mut child.asked, true))
     }
 
     pub(super) fn remove(&mut self, serial: u64) -> Option<Child> {

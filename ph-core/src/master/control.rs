@@ -5,6 +5,7 @@
 //! each turn takes a bounded bite.
 
 mod carried;
+mod followers;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +20,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
 
 pub(super) use carried::CarriedControl;
+use followers::Following;
 
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};
@@ -56,6 +58,7 @@ struct Client {
     active: Instant,
     /// It sends no more; it may still wait for answers.
     finished: bool,
+    follows: Option<Following>,
 }
 
 impl Control {
@@ -153,7 +156,8 @@ impl Control {
         if ready {
             let decoder = Decoder::new(Limits::CONTROL);
             let (out, active) = (Vec::new(), Instant::now());
-            self.clients.insert(id, Client { stream, decoder, out, active, finished: false });
+            let (finished, follows) = (false, None);
+            self.clients.insert(id, Client { stream, decoder, out, active, finished, follows });
         }
     }
 
@@ -270,6 +274,7 @@ impl Control {
                 }
             }
         }
+        client.catch_up();
         let owed = self.waiting.values().any(|(client, _)| *client == id);
         let done = client.finished && client.out.is_empty() && !owed;
         if gone || done || client.out.len() > MOST_UNREAD {

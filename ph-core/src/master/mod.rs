@@ -14,6 +14,7 @@ mod certificate;
 mod children;
 mod control;
 mod estate;
+mod events;
 mod generation;
 mod hearing;
 mod load;
@@ -55,6 +56,7 @@ pub use boot::StartError;
 use certificate::Certificates;
 use children::Children;
 use control::Control;
+use events::Events;
 use generation::Generation;
 use hearing::Hearing;
 use manager::Manager;
@@ -128,6 +130,7 @@ struct Master<'a> {
     slots: Slots,
     control: Control,
     certificates: Certificates,
+    events: Events,
     /// How often the log was reopened.
     reopened: u64,
     accounts: Accounts,

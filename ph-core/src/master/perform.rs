@@ -12,12 +12,14 @@ use crate::sys::{memory, orphans, pidfd, procfs};
 impl Master<'_> {
     #[inline(never)]
     pub(super) fn perform(&mut self, action: Action) {
+        self.happen_by(&action);
         match action {
             Action::Spawn { worker, generation } => self.spawn(worker, generation),
             Action::Stop { worker, speed } => self.ask_to_stop(worker, speed),
             Action::Kill { worker } => {
                 if let Some(child) = self.children.get(worker.serial) {
                     end_group(child);
+                    self.accounts.workers.killed += 1;
                 }
             }
             Action::Reap { worker } => self.reap(worker),
@@ -57,7 +59,7 @@ impl Master<'_> {
     }
 
     #[inline(never)]
-    fn ask_to_stop(&self, worker: WorkerKey, speed: Speed) {
+    fn ask_to_stop(&mut self, worker: WorkerKey, speed: Speed) {
         let Some(child) = self.children.get(worker.serial) else { return };
         if !self.bundles.is_empty() && !self.arbiter.is_open(worker.slot) {
             self.slots.items()[child.cell].make_last();
@@ -66,6 +68,7 @@ impl Master<'_> {
         // A stopped process takes its signal when it is continued. Failure means that it has ended.
         let _ = child.process.signal(signal);
         let _ = child.process.signal(Signal::CONT);
+        self.accounts.workers.retired += u64::from(self.children.note_asked(worker.serial));
     }
 
     fn reap(&mut self, worker: WorkerKey) {
@@ -168,6 +171,7 @@ impl Master<'_> {
         if let Some(manager) = &self.manager {
             manager.hear(note);
         }
+        self.happen_noted(note);
         let pid = |worker: &WorkerKey| {
             self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
         };

@@ -94,6 +94,7 @@ impl Master<'_> {
             bound: child.bound,
             reopened: child.reopened,
             born: child.born,
+            asked: child.asked,
         };
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd();
         let stamp = Stamp::now();
@@ -107,6 +108,7 @@ impl Master<'_> {
             reopened: self.reopened,
             accounts: self.accounts.clone(),
             certificates: self.certificates.all().cloned().collect(),
+            events: self.events.all().cloned().collect(),
             limit: self.descriptors,
             plan: current.plan.clone(),
             bundles: self

@@ -24,7 +24,7 @@ impl Master<'_> {
         let bites = if hung_up { LAST_BITES } else { 1 };
         let said = (0..bites).map_while(|_| self.control.read(id, &self.poll)).flatten();
         for incoming in said.collect::<Vec<_>>() {
-            match self.handle(&incoming) {
+            match self.handle(id, &incoming) {
                 Handling::Answer(outcome) => {
                     if let Some(msgid) = incoming.msgid {
                         self.control.reply(id, msgid, outcome);
@@ -45,7 +45,7 @@ impl Master<'_> {
         }
     }
 
-    fn handle(&mut self, incoming: &Incoming) -> Handling {
+    fn handle(&mut self, client: u64, incoming: &Incoming) -> Handling {
         let params = &incoming.params[..];
         let ask = |event: Box<dyn FnOnce(Option<Ticket>) -> Event>| Handling::Ask(event);
         let invalid = |expected: &str| {
@@ -91,6 +91,11 @@ impl Master<'_> {
                 Some(key) => Handling::Answer(self.config_get(key)),
                 None => invalid("a key"),
             },
+            ("events", []) => Handling::Answer(Ok(self.events(client, false))),
+            ("events", [Value::Boolean(follow)]) => {
+                Handling::Answer(Ok(self.events(client, *follow)))
+            }
+            ("events", _) => invalid("true to be told of what follows, or nothing"),
             ("status" | "reload" | "upgrade" | "reopen_logs", _) => invalid("no arguments"),
             ("stop", _) => invalid("true for a quick stop, or nothing"),
             ("scale", _) => invalid("a number of workers, or \"+N\" or \"-N\""),
@@ -119,7 +124,7 @@ impl Master<'_> {
     }
 }
 
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 11] = [
     "status",
     "scale",
     "reload",
@@ -130,6 +135,7 @@ const METHODS: [&str; 10] = [
     "reopen_logs",
     "why",
     "config_get",
+    "events",
 ];
 
 fn slot_of(value: &Value) -> Option<u32> {

@@ -16,6 +16,7 @@ use super::cells::Cells;
 use super::certificate::Certificates;
 use super::children::{Child, Children};
 use super::control::Control;
+use super::events::Events;
 use super::generation::Generation;
 use super::hearing::Hearing;
 use super::poll::{Poll, Token};
@@ -220,11 +221,11 @@ fn take_over<'a>(
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
     for (child, process) in carried.children.into_iter().zip(processes) {
-        let CarriedChild { key, cell, bound, reopened, born, .. } = child;
+        let CarriedChild { key, cell, bound, reopened, born, asked, .. } = child;
         if let Some(guard) = &guard {
             guard.watch(cell, process.pid());
         }
-        children.insert(Child { key, process, cell, bound, reopened, born });
+        children.insert(Child { key, process, cell, bound, reopened, born, asked });
     }
     // The new one watches by now.
     if let Some(number) = open.lifeline {
@@ -252,6 +253,7 @@ fn take_over<'a>(
         slots,
         control,
         certificates,
+        events: Events::of(carried.events),
         reopened: carried.reopened,
         accounts: carried.accounts,
         accept_lock,

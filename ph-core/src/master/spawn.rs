@@ -64,6 +64,7 @@ enum SpawnError {
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
     key: WorkerKey,
+    generation: u32,
     pid: Pid,
     cell: usize,
     bound: bool,
@@ -110,7 +111,7 @@ impl Master<'_> {
             guard.watch(cell, pid);
         }
         let (bound, reopened) = (cpus.is_some(), self.reopened);
-        self.newborn.push(Newborn { key, pid, cell, bound, reopened, born });
+        self.newborn.push(Newborn { key, generation, pid, cell, bound, reopened, born });
         Ok(())
     }
 
@@ -120,10 +121,21 @@ impl Master<'_> {
     /// That is in time: nobody else reaps a child of ours, so its pid is its own.
     pub(super) fn register_newborn(&mut self) {
         for newborn in std::mem::take(&mut self.newborn) {
-            let Newborn { key, pid, cell, bound, reopened, born } = newborn;
+            let Newborn { key, generation, pid, cell, bound, reopened, born } = newborn;
             match self.watch(pid, key) {
                 Ok(process) => {
-                    self.children.insert(Child { key, process, cell, bound, reopened, born });
+                    let asked = false;
+                    self.children.insert(Child {
+                        key,
+                        process,
+                        cell,
+                        bound,
+                        reopened,
+                        born,
+                        asked,
+                    });
+                    self.accounts.workers.started += 1;
+                    self.happen_born(&key, generation);
                 }
                 Err(error) => {
                     // Unknown to the table of children, it is reaped like any orphan.

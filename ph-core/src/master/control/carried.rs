@@ -10,7 +10,7 @@ use std::time::Instant;
 use ph_rpc::{Decoder, Limits};
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Control};
+use super::{Client, Control, Following};
 use crate::arbiter::Ticket;
 use crate::listen::SocketFile;
 use crate::master::poll::{Poll, Token};
@@ -32,6 +32,7 @@ struct CarriedClient {
     unread: Vec<u8>,
     out: Vec<u8>,
     finished: bool,
+    follows: Option<Following>,
 }
 
 impl Control {
@@ -43,6 +44,7 @@ impl Control {
             unread: client.decoder.unread().to_vec(),
             out: client.out.clone(),
             finished: client.finished,
+            follows: client.follows.clone(),
         };
         let waiting = |(ticket, &(client, msgid)): (&Ticket, &(u64, u32))| (*ticket, client, msgid);
         CarriedControl {
@@ -72,12 +74,12 @@ impl Control {
         (control.connected, control.tickets) = (carried.connected, carried.tickets);
         let waiting = carried.waiting.into_iter();
         control.waiting = waiting.map(|(ticket, id, msgid)| (ticket, (id, msgid))).collect();
-        for CarriedClient { id, fd, unread, out, finished } in carried.clients {
+        for CarriedClient { id, fd, unread, out, finished, follows } in carried.clients {
             let stream = UnixStream::from(adopt(fd)?);
             let (mut decoder, active) = (Decoder::new(Limits::CONTROL), Instant::now());
             decoder.feed(&unread);
             poll.add(&stream, Token::Client(id))?;
-            control.clients.insert(id, Client { stream, decoder, out, active, finished });
+            control.clients.insert(id, Client { stream, decoder, out, active, finished, follows });
             control.flush(id, poll);
         }
         Ok(control)
