@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use ph_core::channel::Moved;
+use ph_core::channel::{Channel, Moved};
 use ph_core::listen::{Address, Listener};
 
 use crate::context::Context;
@@ -68,7 +68,12 @@ pub(crate) struct Acceptor {
     ready: Vec<usize>,
     /// This worker leaves, and it alone was woken for a connection in the channel.
     owes: bool,
+    /// This worker leaves, and its queues with it: until then it takes what was on its way to them.
+    lingers: Option<Instant>,
 }
+
+/// So long, or half of `graceful_timeout`: for a handshake over any distance, with a packet lost on the way.
+const ON_THEIR_WAY: Duration = Duration::from_secs(1);
 
 /// Of a queue whose length the kernel does not tell, this much at most is served at a stop.
 const UNKNOWN: u64 = 4096;
@@ -94,9 +99,31 @@ impl Acceptor {
         let post = Arc::clone(context.post());
         let gate = Gate::new(Arc::clone(&post));
         let (short, complained) = (None, None);
-        let (armed, ready, owes) = (false, Vec::new(), false);
+        let (armed, ready, owes, lingers) = (false, Vec::new(), false, None);
         let crew = bell.is_some();
-        Ok(Self { post, epoll, armed, crew, gate, short, complained, ready, owes })
+        Ok(Self { post, epoll, armed, crew, gate, short, complained, ready, owes, lingers })
+    }
+
+    /// Whether a worker that was asked to leave goes on accepting: nobody inherits its queues, the kernel gives them no new
+    /// client, but one that it had given to them before may not have connected yet.
+    pub(crate) fn lingers(&mut self) -> io::Result<bool> {
+        if !self.post.slot.is_last() || self.post.board.is_stopping() {
+            return Ok(false);
+        }
+        let now = Instant::now();
+        if let Some(until) = self.lingers {
+            return Ok(now < until);
+        }
+        let grace = self.post.settings.graceful_timeout.map_or(ON_THEIR_WAY, |limit| limit / 2);
+        // What is in the channel is for those who stay.
+        self.owes = self.ready.contains(&self.post.listeners.len());
+        self.arm(false)?;
+        self.lingers = Some(now + grace.min(ON_THEIR_WAY));
+        Ok(true)
+    }
+
+    fn channel(&self) -> Option<&Channel> {
+        self.post.channel.as_deref().filter(|_| self.lingers.is_none())
     }
 
     /// Waits for a connection, if the worker is `willing` to take one, and for calls.
@@ -114,7 +141,9 @@ impl Acceptor {
         let polite = if short.is_none() { self.gate.pause() } else { None };
         let pause = short.or(polite);
         self.arm(willing && pause.is_none())?;
-        let timeout = pause.filter(|_| willing).map_or(EpollTimeout::NONE, |pause| {
+        let left = self.lingers.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = pause.filter(|_| willing).into_iter().chain(left).min();
+        let timeout = timeout.map_or(EpollTimeout::NONE, |pause| {
             EpollTimeout::try_from(pause.as_millis() as i32).unwrap_or(EpollTimeout::MAX)
         });
         let mut events = [EpollEvent::empty(); 16];
@@ -173,8 +202,9 @@ impl Acceptor {
     pub(crate) fn last_call(&mut self) -> io::Result<u64> {
         let channel = self.post.listeners.len();
         let woken = self.ready.iter().filter(|source| **source != channel).count() as u64;
-        self.owes = self.ready.contains(&channel);
+        self.owes |= self.ready.contains(&channel);
         self.arm(false)?;
+        self.lingers = None;
         if !self.post.board.is_stopping() && !self.post.slot.is_last() {
             return Ok(woken);
         }
@@ -194,7 +224,7 @@ impl Acceptor {
                 self.leave(listener)?;
             }
         }
-        if let Some(channel) = &self.post.channel {
+        if let Some(channel) = self.channel() {
             if armed {
                 self.epoll.add(channel, exclusive(self.post.listeners.len()))?;
             } else {

@@ -24,7 +24,7 @@ pub(crate) fn serve(
         desk.enter();
         hand_over(accepted);
     };
-    while !cx.is_stopping() {
+    while !cx.is_stopping() || acceptor.lingers()? {
         match acceptor.wait(desk.has_room())? {
             Some(Event::Connection(accepted)) => take(accepted),
             Some(Event::Call) => hear(cx, desk),

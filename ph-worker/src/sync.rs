@@ -37,7 +37,7 @@ pub(crate) fn build<W: ConnectionWorker>(
 
 fn serve<W: ConnectionWorker>(worker: &mut W, cx: &Context) -> io::Result<()> {
     let mut acceptor = Acceptor::new(cx, None)?;
-    while !cx.is_stopping() {
+    while !cx.is_stopping() || acceptor.lingers()? {
         match acceptor.wait(true)? {
             Some(Event::Connection(accepted)) => handle(worker, accepted, cx),
             Some(Event::Call) => cx.take_note(Duration::ZERO),

@@ -130,6 +130,62 @@ fn a_slot_that_goes_empties_its_queue() {
     sandbox.ok(&["stop"]);
 }
 
+/// Has each listener wait with a handshake's end for the first bytes (`TCP_DEFER_ACCEPT`, tcp(7)), as if that had a long
+/// way to come; before a worker is made, since then they are all there.
+const FAR_AWAY: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+pid_t fork(void)
+{
+    pid_t (*real)(void) = dlsym(RTLD_NEXT, "fork");
+    int seconds = 60;
+    for (int fd = 3; fd < 200; fd++)
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+    return real();
+}
+"#;
+
+/// A client that was given to a slot before that went, and connects after: it is on its way, and in no queue to be seen.
+#[test]
+fn a_slot_that_goes_waits_for_those_on_their_way() {
+    for class in ["sync", "thread", "async"] {
+        let address = own_address();
+        let section = format!(
+            "bind = {address}\naccept = reuseport\nnumber_workers = 4\nworker_class = {class}\n"
+        );
+        let sandbox = Sandbox::for_program("examples/echo", "far", &section);
+        let library = sandbox.library("far", FAR_AWAY);
+        let start = sandbox.command(&["start"]).env("LD_PRELOAD", library).status().unwrap();
+        assert!(start.success());
+        let workers = sandbox.settled(4);
+        let mut control = sandbox.client();
+        let mut clients: Vec<_> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let waiting: u64 = queues(address).iter().sum();
+        assert_eq!(waiting, 0, "they have connected already");
+        control.call("scale", vec![1.into()]).unwrap().unwrap();
+        // By the time that they have heard of it, they would have gone.
+        let asked = |(_, worker): &(u64, Process)| !worker.is_pending(Signal::SIGTERM);
+        until("the others were asked to leave", || workers.iter().all(asked));
+        for client in &mut clients {
+            client.write_all(b"hello\n").unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        for client in clients {
+            client.set_read_timeout(Some(DEADLINE)).unwrap();
+            Client(client).answer().unwrap_or_else(|error| panic!("{class}: {error}"));
+        }
+        drop(control);
+        sandbox.settled(1);
+        holds(&sandbox, 2);
+        sandbox.ok(&["stop"]);
+    }
+}
+
 /// Ends the clients, should the test have failed as well.
 struct End<'a>(&'a AtomicBool);
 

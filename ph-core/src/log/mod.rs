@@ -9,7 +9,7 @@
 mod format;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use rustix::io::ReadWriteFlags;
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -164,10 +165,29 @@ impl<S> Filter<S> for Threshold {
 /// Standard error may be a pipe that nobody reads, or a terminal that was halted: a line is lost rather than waited for.
 fn write_to_terminal(line: &[u8]) -> nix::Result<usize> {
     let stderr = io::stderr();
+    // Workers write to the same pipe: that there was room a moment ago is no promise. Kernels before 6.4 don't know how
+    // not to wait on one that others may wait on.
+    if let Some(written) = write_to_pipe(&stderr, line) {
+        return written;
+    }
     let mut events = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     match nix::poll::poll(&mut events, PollTimeout::ZERO)? {
         0 => Err(nix::errno::Errno::EAGAIN),
         _ => nix::unistd::write(&stderr, line),
+    }
+}
+
+/// `None` if this is no pipe, or the kernel can't.
+fn write_to_pipe(stderr: &io::Stderr, line: &[u8]) -> Option<nix::Result<usize>> {
+    let mode = rustix::fs::fstat(stderr).ok()?.st_mode;
+    if rustix::fs::FileType::from_raw_mode(mode) != rustix::fs::FileType::Fifo {
+        return None;
+    }
+    // At no offset: as write(2).
+    let (line, flags) = ([IoSlice::new(line)], ReadWriteFlags::NOWAIT);
+    match rustix::io::pwritev2(stderr, &line, u64::MAX, flags) {
+        Err(rustix::io::Errno::OPNOTSUPP) => None,
+        written => Some(written.map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))),
     }
 }
 
