@@ -1,8 +1,8 @@
 //! The channel through which a worker that leaves hands its live connections to those that stay.
 //!
 //! A pair of sockets whose two ends the master holds and every worker inherits, so that a connection under way in it is
-//! lost with no worker. Each message is one connection: its descriptor (`SCM_RIGHTS`, unix(7)), a byte that says of which
-//! family it is, and what had been read from it and not been used.
+//! lost with no worker. Each message is one connection: its descriptor (`SCM_RIGHTS`, unix(7)), a byte that says of what
+//! kind it is, and what had been read from it and not been used.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -28,10 +28,32 @@ pub struct Channel {
 pub struct Moved {
     /// Its socket.
     pub fd: OwnedFd,
-    /// Whether it is a Unix socket; TCP otherwise.
-    pub unix: bool,
+    /// Of what kind it is.
+    pub kind: Kind,
     /// What was read from it and not used.
     pub unread: Vec<u8>,
+}
+
+/// What a worker must know of a connection to go on with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// A Unix socket; TCP otherwise.
+    pub unix: bool,
+    /// Its handler counts each request by itself, so that what was read of the next is no request yet.
+    pub counted: bool,
+}
+
+impl Kind {
+    const UNIX: u8 = 1;
+    const COUNTED: u8 = 2;
+
+    fn to_byte(self) -> u8 {
+        (if self.unix { Self::UNIX } else { 0 }) | (if self.counted { Self::COUNTED } else { 0 })
+    }
+
+    fn of_byte(byte: u8) -> Self {
+        Self { unix: byte & Self::UNIX != 0, counted: byte & Self::COUNTED != 0 }
+    }
 }
 
 impl Channel {
@@ -49,14 +71,14 @@ impl Channel {
     }
 
     /// Hands a connection on. `WouldBlock` when as many are under way as the channel holds; see [`giving`](Self::giving).
-    pub fn give(&self, connection: BorrowedFd<'_>, unix: bool, unread: &[u8]) -> io::Result<()> {
+    pub fn give(&self, connection: BorrowedFd<'_>, kind: Kind, unread: &[u8]) -> io::Result<()> {
         let descriptors = [connection];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         // It has room for exactly this.
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let family = [u8::from(unix)];
-        let pieces = [IoSlice::new(&family), IoSlice::new(unread)];
+        let kind = [kind.to_byte()];
+        let pieces = [IoSlice::new(&kind), IoSlice::new(unread)];
         rustix::net::sendmsg(&self.give, &pieces, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
@@ -79,8 +101,8 @@ impl Channel {
         });
         // Without a descriptor there is nothing to go on with: its worker had none left, and the kernel dropped it.
         let Some(fd) = fd.filter(|_| received > 0) else { return Ok(None) };
-        let (unix, unread) = (bytes[0] == 1, bytes[1..received].to_vec());
-        Ok(Some(Moved { fd, unix, unread }))
+        let (kind, unread) = (Kind::of_byte(bytes[0]), bytes[1..received].to_vec());
+        Ok(Some(Moved { fd, kind, unread }))
     }
 
     /// Whether a connection is under way that nobody has taken yet.
@@ -108,19 +130,21 @@ mod tests {
 
     use super::*;
 
+    const KIND: Kind = Kind { unix: true, counted: false };
+
     #[test]
     fn a_connection_travels_with_its_rest() {
         let channel = Channel::open().unwrap();
         assert!(channel.take().unwrap().is_none());
         let (mut client, server) = UnixStream::pair().unwrap();
         assert!(!channel.has_waiting());
-        channel.give(server.as_fd(), true, b"half a requ").unwrap();
+        channel.give(server.as_fd(), KIND, b"half a requ").unwrap();
         drop(server);
         assert!(channel.has_waiting());
         client.write_all(b"est").unwrap();
         let moved = channel.take().unwrap().unwrap();
         assert!(!channel.has_waiting());
-        assert_eq!((moved.unix, moved.unread.as_slice()), (true, &b"half a requ"[..]));
+        assert_eq!((moved.kind, moved.unread.as_slice()), (KIND, &b"half a requ"[..]));
         let mut server = UnixStream::from(moved.fd);
         let mut rest = [0; 3];
         server.read_exact(&mut rest).unwrap();
@@ -130,10 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_a_byte() {
+        for unix in [false, true] {
+            for counted in [false, true] {
+                let kind = Kind { unix, counted };
+                assert_eq!(Kind::of_byte(kind.to_byte()), kind);
+            }
+        }
+    }
+
+    #[test]
     fn a_full_channel_says_so() {
         let channel = Channel::open().unwrap();
         let (_client, server) = UnixStream::pair().unwrap();
-        let full = (0..100_000).find_map(|_| channel.give(server.as_fd(), true, b"").err());
+        let full = (0..100_000).find_map(|_| channel.give(server.as_fd(), KIND, b"").err());
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
         assert!(channel.take().unwrap().is_some());
     }

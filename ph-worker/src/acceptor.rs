@@ -21,6 +21,7 @@ use crate::gate::Gate;
 use crate::hold::Hold;
 use crate::post::Post;
 use crate::stream::Socket;
+use crate::visit::Origin;
 
 /// A connection that this worker holds. Gives it back when dropped.
 #[derive(Debug)]
@@ -29,15 +30,14 @@ pub(crate) struct Accepted {
     unix: bool,
     /// What another worker had read of it and not used.
     unread: Vec<u8>,
-    /// Another worker has accepted it, and handed it on.
-    moved: bool,
+    origin: Origin,
     hold: Hold,
 }
 
 impl Accepted {
     /// The socket, what was read from it before, and what must be kept as long as it is open. It begins its visit.
     pub(crate) fn open(self, cx: &Context) -> (Socket, Vec<u8>, Hold) {
-        cx.visit().open(self.moved);
+        cx.visit().open(self.origin);
         (Socket::new(self.fd, self.unix), self.unread, self.hold)
     }
 }
@@ -180,7 +180,7 @@ impl Acceptor {
         let channel = (owes || self.post.board.is_stopping()).then_some(channel);
         let taken = self.take_from(channel.into_iter().chain(0..queues))?;
         *left = match &taken {
-            Some(accepted) => left.saturating_sub(u64::from(!accepted.moved)),
+            Some(accepted) => left.saturating_sub(u64::from(accepted.origin == Origin::Accepted)),
             None => 0,
         };
         Ok(taken)
@@ -258,7 +258,8 @@ impl Acceptor {
                     self.epoll.add(listener, exclusive(index))?;
                 }
                 let unix = matches!(listener.address(), Address::Unix(_));
-                Ok(Some(Accepted { fd, unix, unread: Vec::new(), moved: false, hold }))
+                let origin = Origin::Accepted;
+                Ok(Some(Accepted { fd, unix, unread: Vec::new(), origin, hold }))
             }
             Err(errno) => {
                 self.post.slot.claim().release();
@@ -290,9 +291,10 @@ impl Acceptor {
     fn take_moved(&mut self) -> io::Result<Option<Accepted>> {
         let moved = self.post.channel.as_ref().map_or(Ok(None), |channel| channel.take());
         match moved {
-            Ok(Some(Moved { fd, unix, unread })) => {
+            Ok(Some(Moved { fd, kind, unread })) => {
                 let hold = Hold::of_connection(&self.post);
-                Ok(Some(Accepted { fd, unix, unread, moved: true, hold }))
+                let origin = Origin::Moved { counted: kind.counted };
+                Ok(Some(Accepted { fd, unix: kind.unix, unread, origin, hold }))
             }
             nothing => {
                 self.post.slot.claim().release();

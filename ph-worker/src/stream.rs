@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::poll::PollFlags;
+use ph_core::channel::Kind;
 
 use crate::context::{Context, Woken};
 use crate::post::Post;
@@ -82,8 +83,10 @@ impl Stream {
     /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise.
     pub(crate) fn hand_on(self) {
         let Some(channel) = self.context.post().way_on(&self.rest) else { return };
-        let (unix, rest) = (matches!(self.socket, Socket::Unix(_)), self.rest.into_bytes());
-        while let Err(error) = channel.give(self.socket.as_fd(), unix, &rest) {
+        let unix = matches!(self.socket, Socket::Unix(_));
+        let kind = Kind { unix, counted: self.context.visit().is_counted() };
+        let rest = self.rest.into_bytes();
+        while let Err(error) = channel.give(self.socket.as_fd(), kind, &rest) {
             // As many are under way as the channel holds: whoever takes one makes room. At worst this worker's time is over.
             if error.kind() != io::ErrorKind::WouldBlock {
                 tracing::warn!(%error, "cannot hand a connection on: it is closed");

@@ -13,6 +13,15 @@ use ph_core::slots;
 use crate::ledger::Lane;
 use crate::post::Post;
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From a listener.
+    Accepted,
+    /// From another worker, which left it between two requests, and had them counted one by one or not.
+    Moved { counted: bool },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     /// Nothing has come from the client yet.
@@ -23,7 +32,7 @@ enum Stage {
     Guarded(u32),
     /// Between two guards.
     Idle,
-    /// Between two requests, of which the first was another worker's.
+    /// Between two requests, of which the first was another worker's; or that worker's whole connection.
     Moved,
     /// Not open.
     Over,
@@ -37,20 +46,34 @@ pub(crate) struct Visit {
     /// When the waiting began, in the time of the slots.
     since: Cell<u64>,
     label: Cell<u64>,
+    /// Its handler counts by itself, here or where it comes from.
+    counted: Cell<bool>,
     /// Bytes that may still be read between two requests, once the worker was asked to stop.
     last_call: Cell<Option<u64>>,
 }
 
 impl Visit {
     pub(crate) fn new(post: Arc<Post>, label: u64) -> Self {
-        let (stage, since) = (Cell::new(Stage::Over), Cell::new(0));
-        Self { post, stage, since, label: Cell::new(label), last_call: Cell::new(None) }
+        Self {
+            post,
+            stage: Cell::new(Stage::Over),
+            since: Cell::new(0),
+            label: Cell::new(label),
+            counted: Cell::new(false),
+            last_call: Cell::new(None),
+        }
     }
 
     /// A connection begins, without a word from its client so far; or goes on here, between two requests.
-    pub(crate) fn open(&self, moved: bool) {
+    pub(crate) fn open(&self, origin: Origin) {
         self.since.set(slots::now());
-        self.stage.set(if moved { Stage::Moved } else { Stage::Waiting });
+        self.stage.set(match origin {
+            Origin::Accepted => Stage::Waiting,
+            Origin::Moved { counted: false } => Stage::Moved,
+            // What comes next is no request before the handler says so, as it was there.
+            Origin::Moved { counted: true } => Stage::Idle,
+        });
+        self.counted.set(origin == Origin::Moved { counted: true });
         self.last_call.set(None);
     }
 
@@ -80,6 +103,7 @@ impl Visit {
 
     /// Counts a request from here until the guard goes.
     pub(crate) fn request(&self) -> Request<'_> {
+        self.counted.set(true);
         let (lane, alive) = match self.stage.get() {
             // What was taken for the whole is the first of several.
             Stage::Whole(lane) => (lane, 0),
@@ -105,6 +129,11 @@ impl Visit {
         if let Some(left) = self.last_call.get() {
             self.last_call.set(Some(left.saturating_sub(bytes as u64)));
         }
+    }
+
+    /// Whether its handler counts requests by itself. Still known when it is over.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.get()
     }
 
     /// Whether it is between two requests.

@@ -13,22 +13,17 @@
  * A request is 64 bytes, or WORDS and an empty line: then any answer will do, else it has 64 bytes too. An answer that
  * does not come is the end. */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <sched.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "client.h"
 
 enum { MOST_PIDS = 256 };
 
-static struct sockaddr_in server;
 static char request[1024];
 static size_t request_length = 64, answer_length = 64;
 static int set;
@@ -40,30 +35,11 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* From one of many addresses of this machine in turn: the ports of one would run out, since each is blocked for a
- * minute after its connection. */
 static int open_one(void)
 {
-	static unsigned serial;
-	struct sockaddr_in from = { .sin_family = AF_INET };
-	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = try_open();
 
-	from.sin_addr.s_addr = htonl(0x7f010001 + (serial++ & 255));
 	if (fd < 0)
-		fail("socket");
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0 ||
-	    bind(fd, (struct sockaddr *)&from, sizeof from) < 0)
-		fail("bind");
-	/* Over loopback it is through when this returns, as long as there is room in the queue. */
-	if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
 		fail("connect");
 	return fd;
 }
@@ -226,8 +202,7 @@ int main(int argc, char **argv)
 	int clients = argc > 3 ? atoi(argv[3]) : 0;
 	long amount = argc > 4 ? atol(argv[4]) : 0;
 
-	server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	aim(port);
 	set = epoll_create1(EPOLL_CLOEXEC);
 	memset(request, 'x', request_length);
 	if (argc > 5) {

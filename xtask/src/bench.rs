@@ -8,9 +8,14 @@ mod accept;
 mod application;
 mod boot;
 mod c;
+mod clients;
 mod columns;
+mod end;
 mod group;
+mod nginx;
 mod options;
+mod port;
+mod reload;
 mod scratch;
 mod stamps;
 mod table;
@@ -27,7 +32,11 @@ pub(crate) fn command(mut args: Args) -> Result {
     match args.word().as_deref() {
         Some("boot") => boot::command(args),
         Some("accept") => accept::command(args),
-        _ => Err(Error::new("there are two benchmarks: cargo xtask bench boot, bench accept")),
+        Some("reload") => reload::command(args),
+        _ => {
+            let names = "cargo xtask bench boot, bench accept, bench reload";
+            Err(Error::new(format!("there are three benchmarks: {names}")))
+        }
     }
 }
 

@@ -37,6 +37,8 @@ cargo xtask COMMAND
                                  start, replace, idle and scale, side by side with a bare C fork loop
   bench accept [--rounds N] [--only PART] [--strict] [--echo PROGRAM]
                                  connections: throughput, fairness and cost, side by side with a C echo server
+  bench reload [--rounds N] [--only PART] [--strict] [--http PROGRAM]
+                                 requests lost, silence and time of a reload, side by side with nginx and gunicorn
 ";
 
 fn main() -> ExitCode {

@@ -148,7 +148,16 @@ impl AsFd for Handle {
 
 impl Handle {
     pub(crate) fn kill(&self) -> Result {
-        pidfd_send_signal(&self.0, Signal::KILL).context(|| "cannot kill")
+        self.send(Signal::KILL)
+    }
+
+    /// Asks a daemon to reload.
+    pub(crate) fn hang_up(&self) -> Result {
+        self.send(Signal::HUP)
+    }
+
+    fn send(&self, signal: Signal) -> Result {
+        pidfd_send_signal(&self.0, signal).context(|| format!("cannot send {signal:?}"))
     }
 }
 

@@ -36,7 +36,7 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 13] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
     now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
@@ -56,7 +56,16 @@ const PACKAGES: [Package; 12] = [
     later("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
     later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
     perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),
-    perhaps("nginx", Sign::Programs(&["nginx"]), "`bench accept` compares with it"),
+    perhaps(
+        "nginx",
+        Sign::Programs(&["nginx"]),
+        "`bench accept` and `bench reload` compare with it",
+    ),
+    perhaps(
+        "python3-venv",
+        Sign::PythonModule("ensurepip"),
+        "`bench reload` installs gunicorn by it, to compare",
+    ),
 ];
 
 const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {

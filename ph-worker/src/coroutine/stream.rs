@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
+use ph_core::channel::Kind;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -47,8 +48,10 @@ impl AsyncStream {
     pub(super) async fn hand_on(self) {
         let post = std::sync::Arc::clone(self.context.post());
         let Some(channel) = post.way_on(&self.rest) else { return };
-        let (unix, rest) = (matches!(self.inner, Inner::Unix(_)), self.rest.into_bytes());
-        while let Err(error) = channel.give(self.inner.as_fd(), unix, &rest) {
+        let unix = matches!(self.inner, Inner::Unix(_));
+        let kind = Kind { unix, counted: self.context.visit().is_counted() };
+        let rest = self.rest.into_bytes();
+        while let Err(error) = channel.give(self.inner.as_fd(), kind, &rest) {
             if error.kind() != io::ErrorKind::WouldBlock {
                 tracing::warn!(%error, "cannot hand a connection on: it is closed");
                 return;

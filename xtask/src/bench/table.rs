@@ -122,7 +122,7 @@ impl Row {
 }
 
 impl Unit {
-    fn show(self, value: f64) -> String {
+    pub(super) fn show(self, value: f64) -> String {
         match self {
             _ if value.is_infinite() => "inf".to_owned(),
             _ if value.is_nan() => "-".to_owned(),

@@ -1,14 +1,11 @@
 //! The clients: `bench/echo_load.c`.
 
-use std::io::Read as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::server::Server;
-use crate::error::{Context, Error, Result};
-use crate::process::Process;
-use crate::wait;
+use crate::bench::clients::{Clients, numbers};
+use crate::error::{Error, Result};
 
 #[derive(Debug)]
 pub(super) struct Load {
@@ -36,11 +33,6 @@ pub(super) struct Pids {
     pub(super) answers: Vec<u64>,
     pub(super) slowest: Option<Duration>,
 }
-
-/// A process of clients. Killed when dropped.
-struct Clients(Child);
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Load {
     pub(super) fn new(program: PathBuf) -> Self {
@@ -125,13 +117,9 @@ impl Load {
 
     fn spawn(&self, core: Option<usize>, arguments: &[String]) -> Result<Clients> {
         let mut command = super::server::bound(&self.program, core);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        spawn(command).map(Clients)
+        command.args(arguments);
+        Clients::spawn(command)
     }
-}
-
-fn spawn(mut command: Command) -> Result<Child> {
-    command.spawn().context(|| command.get_program().to_string_lossy().into_owned())
 }
 
 impl Pids {
@@ -143,48 +131,9 @@ impl Pids {
     }
 }
 
-impl Clients {
-    /// What it said at its end.
-    fn finish(mut self) -> Result<String> {
-        let handle = Process(self.0.id()).open()?;
-        if !wait::readable(&handle, Instant::now() + PATIENCE)? {
-            return Err(Error::new("the clients had no answer within a minute"));
-        }
-        let status = self.0.wait().context(|| "wait")?;
-        let (mut said, mut complained) = (String::new(), String::new());
-        self.0.stdout.take().map(|mut pipe| pipe.read_to_string(&mut said));
-        self.0.stderr.take().map(|mut pipe| pipe.read_to_string(&mut complained));
-        if status.success() { Ok(said) } else { Err(Error::new(complained.trim_end())) }
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        // It has ended already, but for an error on the way.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The numbers of a line `KIND NUMBER…`.
-fn numbers<const N: usize>(line: &str, kind: &str) -> Result<[u64; N]> {
-    let words = line.trim().strip_prefix(kind).unwrap_or_default().split_whitespace();
-    let numbers: Option<Vec<u64>> = words.map(|word| word.parse().ok()).collect();
-    numbers
-        .and_then(|numbers| numbers.try_into().ok())
-        .context(|| format!("echo_load said {line:?} where {kind:?} was due"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Pids, numbers};
-
-    #[test]
-    fn a_line_is_its_kind_and_its_numbers() {
-        assert_eq!(numbers("rate 7 800\n", "rate").unwrap(), [7, 800]);
-        assert!(numbers::<2>("rate 7", "rate").is_err());
-        assert!(numbers::<1>("pid 7", "rate").is_err());
-    }
+    use super::Pids;
 
     #[test]
     fn a_worker_without_work_is_infinitely_unfair() {

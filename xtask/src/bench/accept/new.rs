@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::load::Connections;
 use super::turns::Turns;
-use super::{Bench, Findings, nginx};
+use super::{Bench, Findings};
+use crate::bench::nginx;
 use crate::bench::table::{Row, Unit};
 use crate::error::{Context, Result};
 

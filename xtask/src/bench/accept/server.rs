@@ -1,13 +1,13 @@
 //! Those that are asked: ours, and its rivals.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::nginx;
-use crate::bench::application::{Application, Daemon};
+use crate::bench::application::Application;
+use crate::bench::end::End;
 use crate::bench::group::Group;
+use crate::bench::{nginx, port};
 use crate::error::{Context, Error, Result};
 use crate::process::Process;
 use crate::wait;
@@ -31,12 +31,6 @@ pub(super) struct Server {
     _end: End,
 }
 
-#[derive(Debug)]
-enum End {
-    Daemon { _daemon: Daemon },
-    Group { _group: Group },
-}
-
 impl Servers {
     /// The echo example.
     pub(super) fn ours(
@@ -46,7 +40,7 @@ impl Servers {
         workers: usize,
         core: Option<usize>,
     ) -> Result<Server> {
-        let port = free_port()?;
+        let port = port::free()?;
         let mut settings = format!(
             "bind = 127.0.0.1:{port}\nworker_class = {class}\naccept = {accept}\n\
              number_workers = {workers}\n"
@@ -56,7 +50,7 @@ impl Servers {
         }
         let daemon = self.echo.start(&format!("{class}-{accept}-{workers}-{port}"), &settings)?;
         let master = daemon.master().context(|| "no pidfile after start")?;
-        let end = End::Daemon { _daemon: daemon };
+        let end = End::Daemon(daemon);
         Ok(Server { port, words: None, master, expected: workers, _end: end })
     }
 
@@ -73,7 +67,7 @@ impl Servers {
         let port = group.number("port")?;
         let port = u16::try_from(port).context(|| "echo_server's port")?;
         let master = group.master();
-        let end = End::Group { _group: group };
+        let end = End::Group(group);
         let server = Server { port, words: None, master, expected: workers, _end: end };
         // It tells of its port when it has forked them.
         wait::until("echo_server's workers wait", Duration::from_secs(10), || {
@@ -84,12 +78,13 @@ impl Servers {
 
     /// nginx, where it is installed.
     pub(super) fn nginx(&self, workers: usize, core: Option<usize>) -> Result<Option<Server>> {
-        let port = free_port()?;
-        let Some(group) = nginx::start(&self.scratch, port, workers, core)? else {
+        let port = port::free()?;
+        let command = bound(Path::new("nginx"), core);
+        let Some(group) = nginx::start(command, &self.scratch, port, workers)? else {
             return Ok(None);
         };
         let master = group.master();
-        let end = End::Group { _group: group };
+        let end = End::Group(group);
         Ok(Some(Server { port, words: Some(nginx::ASK), master, expected: workers, _end: end }))
     }
 }
@@ -117,10 +112,4 @@ pub(super) fn bound(program: &Path, core: Option<usize>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", &core.to_string()]).arg(program);
     command
-}
-
-/// A port that nobody uses at the moment.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context(|| "bind")?;
-    Ok(listener.local_addr().context(|| "bind")?.port())
 }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::herd::{End, Herd, Side};
+use super::herd::{Herd, Side};
 use crate::bench::application::Application;
+use crate::bench::end::End;
 use crate::bench::scratch::Scratch;
 use crate::bench::stamps::Stamps;
 use crate::error::{Context, Error, Result};
@@ -56,7 +57,7 @@ impl Side for Fixture {
         }
         let daemon = self.0.start(&workers.to_string(), &settings)?;
         let master = daemon.master().context(|| "no pidfile after start")?;
-        Ok(Herd::new(master, daemon.launch, None, End::Daemon { _daemon: daemon }))
+        Ok(Herd::new(master, daemon.launch, None, End::Daemon(daemon)))
     }
 
     fn name(&self) -> &'static str {

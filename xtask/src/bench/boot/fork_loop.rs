@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::herd::{End, Herd, Side};
+use super::herd::{Herd, Side};
 use crate::bench::c;
+use crate::bench::end::End;
 use crate::bench::group::Group;
 use crate::bench::scratch::Scratch;
 use crate::bench::stamps::Stamps;
@@ -50,7 +51,7 @@ impl Side for ForkLoop {
         let mut group = self.spawn(&arguments)?;
         let own = group.number("ready").map(Duration::from_micros)?;
         let launch = start.elapsed();
-        Ok(Herd::new(group.master(), launch, Some(own), End::Group { _group: group }))
+        Ok(Herd::new(group.master(), launch, Some(own), End::Group(group)))
     }
 
     fn name(&self) -> &'static str {

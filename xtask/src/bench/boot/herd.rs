@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bench::application::Daemon;
-use crate::bench::group::Group;
+use crate::bench::end::End;
 use crate::bench::stamps::{self, Stamps};
 use crate::error::{Error, Result};
 use crate::process::Process;
@@ -28,13 +27,6 @@ pub(super) struct Herd {
     /// The same by the master's own clock, where it tells.
     pub(super) by_own_clock: Option<Duration>,
     _end: End,
-}
-
-/// What ends it.
-#[derive(Debug)]
-pub(super) enum End {
-    Daemon { _daemon: Daemon },
-    Group { _group: Group },
 }
 
 impl Herd {

@@ -2,11 +2,10 @@
 
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use super::server::bound;
-use crate::bench::group::Group;
+use super::group::Group;
 use crate::error::{Context, Result};
 use crate::wait;
 
@@ -17,16 +16,22 @@ pub(super) const ASK: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Padding: 01
 pub(super) const SAY: &str = "  nginx, `return 200`";
 
 pub(super) fn is_installed() -> bool {
-    let said = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
-    said.is_ok_and(|status| status.success())
+    version().is_some()
 }
 
-/// Starts it with a configuration of its own; `None` where it is not installed.
+/// What it says of itself, where it is installed.
+pub(super) fn version() -> Option<String> {
+    let output = Command::new("nginx").arg("-v").output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+/// Starts it by `command` with a configuration of its own: the answer to a request is the path that
+/// was asked for. `None` where it is not installed.
 pub(super) fn start(
+    mut command: Command,
     scratch: &Path,
     port: u16,
     workers: usize,
-    core: Option<usize>,
 ) -> Result<Option<Group>> {
     if !is_installed() {
         return Ok(None);
@@ -42,12 +47,11 @@ pub(super) fn start(
          access_log off;\nkeepalive_requests 1000000000;\nclient_body_temp_path {here}/body;\n\
          proxy_temp_path {here}/proxy;\nfastcgi_temp_path {here}/fastcgi;\n\
          uwsgi_temp_path {here}/uwsgi;\nscgi_temp_path {here}/scgi;\n\
-         server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 ok; }} }}\n\
+         server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 $request_uri; }} }}\n\
          }}\n"
     );
     let file = directory.join("conf");
     std::fs::write(&file, text).context(|| file.display())?;
-    let mut command = bound(Path::new("nginx"), core);
     command.arg("-e").arg(directory.join("log")).arg("-p").arg(&directory).arg("-c").arg(&file);
     let group = Group::spawn_session(&command)?;
     let ready = || {

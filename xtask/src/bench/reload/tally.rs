@@ -1,0 +1,108 @@
+//! The clients' account: what they had, and what they were owed and never got.
+
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use crate::bench::clients::numbers;
+use crate::error::{Context, Result};
+
+/// What one lot of clients says at its end, or several together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) answers: u64,
+    /// The longest time between two answers to one client, in each stretch in which nothing happened.
+    pub(super) undisturbed: Vec<Duration>,
+    /// The same, in each with a reload.
+    pub(super) reloaded: Vec<Duration>,
+    pub(super) lost: Lost,
+    /// Answers that told their client to open another connection.
+    pub(super) polite: u64,
+}
+
+/// Requests without an answer, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) refused: u64,
+    pub(super) reset: u64,
+    pub(super) closed: u64,
+    /// Another answer than the one that was due, or one too many.
+    pub(super) wrong: u64,
+    pub(super) late: u64,
+}
+
+impl Tally {
+    /// The lines that `http_load` prints.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let line = |kind: &str| {
+            let line = text.lines().find(|line| line.starts_with(kind));
+            line.context(|| format!("the clients said nothing of {kind}: {text:?}"))
+        };
+        let stretches = text.lines().filter(|line| line.starts_with("longest"));
+        let stretches = stretches.map(|line| {
+            numbers(line, "longest").map(|[nanoseconds]| Duration::from_nanos(nanoseconds))
+        });
+        let stretches: Vec<Duration> = stretches.collect::<Result<_>>()?;
+        // Before the first mark they connect.
+        let pairs = stretches.get(1..).unwrap_or_default().chunks_exact(2);
+        let (undisturbed, reloaded) = pairs.map(|pair| (pair[0], pair[1])).unzip();
+        let [answers] = numbers(line("answers")?, "answers")?;
+        let [refused, reset, closed, wrong, late] = numbers(line("lost")?, "lost")?;
+        let [polite] = numbers(line("closes")?, "closes")?;
+        let lost = Lost { refused, reset, closed, wrong, late };
+        Ok(Self { answers, undisturbed, reloaded, lost, polite })
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.answers += other.answers;
+        self.undisturbed.extend(other.undisturbed);
+        self.reloaded.extend(other.reloaded);
+        self.lost.refused += other.lost.refused;
+        self.lost.reset += other.lost.reset;
+        self.lost.closed += other.lost.closed;
+        self.lost.wrong += other.lost.wrong;
+        self.lost.late += other.lost.late;
+        self.polite += other.polite;
+    }
+}
+
+impl Lost {
+    pub(super) fn sum(self) -> u64 {
+        self.refused + self.reset + self.closed + self.wrong + self.late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Lost, Tally};
+
+    const SAID: &str = "longest 9000000\nlongest 3000000\nlongest 4000000\nanswers 1000\n\
+                        lost 1 2 3 4 5\ncloses 6\n";
+
+    #[test]
+    fn an_account_is_read_and_added_up() {
+        let one = Tally::parse(SAID).unwrap();
+        let lost = Lost { refused: 1, reset: 2, closed: 3, wrong: 4, late: 5 };
+        let [undisturbed, reloaded] = [3, 4].map(|it| vec![Duration::from_millis(it)]);
+        assert_eq!(one, Tally { answers: 1000, undisturbed, reloaded, lost, polite: 6 });
+        assert_eq!(one.lost.sum(), 15);
+
+        let mut all = one.clone();
+        all += one;
+        assert_eq!((all.answers, all.lost.sum(), all.polite), (2000, 30, 12));
+        assert_eq!(all.reloaded, [4, 4].map(Duration::from_millis), "each by itself");
+        assert_eq!(all.undisturbed, [3, 3].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn half_an_account_is_none() {
+        for lines in 0..5 {
+            let half: Vec<&str> = SAID.lines().take(lines).collect();
+            assert!(Tally::parse(&half.join("\n")).is_err());
+        }
+        assert!(Tally::parse(&SAID.replace(" 5\n", "\n")).is_err());
+    }
+}
