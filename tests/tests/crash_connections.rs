@@ -163,16 +163,16 @@ fn s40_a_panic_in_a_stop_is_no_obstacle() {
         let mut culprit = echo.client();
         let pid = culprit.worker();
         let mut witness = elsewhere(&echo, pid);
-        witness.say("!sleep 1000");
-        culprit.say("!sleep 300");
+        witness.say("!sleep 2500");
+        culprit.say("!sleep 1500");
         until("both are under way", || echo.sum("active") == 2);
         let stop = echo.begin("stop", &["stop"]);
         until("the stop has begun", || echo.read("app.log").contains("stopping"));
         // It is read as the last call: what had arrived when the request before was over.
         culprit.say("!panic");
-        assert_eq!(culprit.answer(), "slept 300");
+        assert_eq!(culprit.answer(), "slept 1500");
         culprit.lost();
-        assert_eq!(witness.answer(), "slept 1000");
+        assert_eq!(witness.answer(), "slept 2500");
         let (output, _) = echo.end(stop);
         assert_eq!(output.code, Some(0), "{class}: {output:?}");
         let log = echo.read("app.log");
