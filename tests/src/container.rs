@@ -47,8 +47,13 @@ impl Sandbox {
     pub fn contain(&mut self, first: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new("unshare");
         command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--", "sh", "-c"]);
-        command.arg(format!("{first}\nexec \"$0\" \"$@\""));
-        self.contain_by(command, arguments)
+        // One that ends at once is seen before it begins.
+        let seen = "until [ -e seen ]; do sleep 0.01; done";
+        command.arg(format!("{seen}\n{first}\nexec \"$0\" \"$@\""));
+        let _ = fs::remove_file(self.path("seen"));
+        let init = self.contain_by(command, arguments);
+        fs::write(self.path("seen"), "").unwrap();
+        init
     }
 
     /// The same by another command, whose child is the first process; the program and its arguments come last.

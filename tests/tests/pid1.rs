@@ -153,7 +153,7 @@ fn the_exit_code_is_the_containers() {
     assert!(sandbox.read("terminal").contains("the fixture was told to fail"));
     let mut sandbox = Sandbox::new("pid1-78", &format!("{TWO}threads = many\n"));
     let output = sandbox.path("terminal");
-    sandbox.contain("sleep 0.1", &["run"]);
+    sandbox.contain("", &["run"]);
     assert_eq!(sandbox.wait(), Some(78));
     let said = fs::read_to_string(output).unwrap();
     assert!(said.contains("config.ini:") && said.contains("threads = many"), "{said}");
@@ -252,7 +252,9 @@ fn a_stop_signal_before_the_first_worker_is_not_lost() {
     let mut sandbox = Sandbox::new("pid1-names", &section);
     let library = sandbox.library("names", SLOW_NAMES);
     let init = sandbox.contain(&format!("export LD_PRELOAD={}", library.display()), &["run"]);
-    until("it waits for a name", || !sandbox.inhabitants().is_empty());
+    until("it waits for a name", || {
+        sandbox.inhabitants().iter().any(|it| it.title().starts_with("ph: resolver ["))
+    });
     init.signal(Signal::SIGTERM);
     assert!(init.is_pending(Signal::SIGTERM), "it is lost");
     fs::write(sandbox.path("go"), "").unwrap();
