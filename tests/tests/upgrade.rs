@@ -28,6 +28,10 @@ fn upgrade(sandbox: &Sandbox, old: Process) -> Process {
     let new = sandbox.master();
     assert_ne!(new.pid(), old.pid());
     assert_eq!(sandbox.read("app.pid"), format!("{}\n", new.pid()));
+    let status = sandbox.status();
+    let change = &status["last_change"];
+    assert_eq!((&change["kind"], &change["result"]), (&"upgrade".into(), &"ok".into()), "{status}");
+    assert_eq!(change["workers"]["started"], status["totals"]["spawned"], "{status}");
     until("the old one has seen its workers out", || !old.is_alive());
     new
 }

@@ -224,6 +224,8 @@ pub enum Event {
     /// The answer to [`Action::StartSuccessor`](super::Action::StartSuccessor) for an upgrade in place: the program says
     /// that it can be this master.
     ProgramReady,
+    /// This master has taken over from another one, whose upgrade it was.
+    TookOver,
     /// This program has taken over in place from another one, whose arbiter this one [was](super::Carried).
     Resumed,
     /// The answer to [`Action::Bequeath`](super::Action::Bequeath): it serves in this master's place.

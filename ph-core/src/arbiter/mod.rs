@@ -280,6 +280,7 @@ impl Arbiter {
             Event::SuccessorReady => self.successor_ready(out),
             Event::ProgramReady => self.program_ready(),
             Event::Resumed => self.resumed(out),
+            Event::TookOver => self.took_over(now, out),
             Event::SuccessorServes => self.successor_serves(now, out),
             Event::SuccessorFailed { reason } => self.successor_failed(now, &reason, out),
             Event::ConfigRead(result) => self.config_read(now, result, out),

@@ -141,7 +141,12 @@ impl Arbiter {
 
     /// The successor has taken over: this master sees its own workers out.
     pub(super) fn successor_serves(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(upgrade) = self.upgrade.take() else { return };
+        let bequeathed = |it: &mut Upgrade| matches!(it.stage, Progress::Bequeathed);
+        let Some(upgrade) = self.upgrade.take_if(bequeathed) else {
+            // It takes what it was not given.
+            self.successor_failed(now, "the new master answered out of turn", out);
+            return;
+        };
         out.push(Action::HandOver);
         self.record("upgrade", upgrade.began, &Verdict::Done, now, out);
         answer(upgrade.asked, Verdict::Done, out);
@@ -149,6 +154,11 @@ impl Arbiter {
         let (speed, outcome) = (Speed::Graceful, Outcome::HandedOver);
         self.phase = Phase::Stopping { speed, outcome, asked: Vec::new() };
         self.retire_all(speed, now, out);
+    }
+
+    /// This master has taken over from another one.
+    pub(super) fn took_over(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.record("upgrade", self.started, &Verdict::Done, now, out);
     }
 
     /// There is no successor; whatever there is of it goes.

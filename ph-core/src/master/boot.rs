@@ -239,6 +239,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         descriptors,
     };
     crate::sys::memory::give_back();
+    if master.predecessor.is_some() {
+        master.open_account();
+    }
     let outcome = master.run(Event::Start);
     waiting.launcher = master.launcher.take();
     waiting.predecessor = master.predecessor.take();

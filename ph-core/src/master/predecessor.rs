@@ -38,10 +38,14 @@ impl Predecessor {
     pub fn find() -> Result<Option<Self>, StartError> {
         let Some(socket) = summoned()? else { return Ok(None) };
         let received = estate::inherit(&socket).and_then(|(words, descriptors)| {
-            Self::of(socket, words, descriptors)
+            Self::of(socket.try_clone()?, words, descriptors)
                 .ok_or_else(|| io::Error::other("less than was said"))
         });
-        received.map(Some).map_err(|error| refused(&error))
+        received.map(Some).map_err(|error| {
+            // Whoever asked reads that one's answer, and not what this one prints.
+            let _ = estate::say(&socket, &format!("failed {error}"));
+            refused(&error)
+        })
     }
 
     fn of(socket: OwnedFd, words: Words, descriptors: Vec<OwnedFd>) -> Option<Self> {
@@ -188,5 +192,6 @@ impl Master<'_> {
         predecessor.tell("taken");
         tracing::info!("this master has taken over");
         self.hooks.when_ready();
+        self.feed(Event::TookOver);
     }
 }

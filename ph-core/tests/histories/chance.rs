@@ -114,7 +114,8 @@ impl World {
                         self.step(Event::SuccessorServes);
                     }
                 }
-                1..=8 => self.step(Event::ProgramReady),
+                1 => self.step(Event::SuccessorServes),
+                2..=8 => self.step(Event::ProgramReady),
                 _ => {
                     let reason = "it crashed".to_owned();
                     self.step(Event::SuccessorFailed { reason });
