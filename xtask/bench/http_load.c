@@ -13,7 +13,7 @@
  *
  * Each request asks for a path of its own, and the body of its answer must be that path, so that an answer to another
  * request, or a second one, is a wrong one. Lost is a request whose connection could not be had (refused), or whose
- * answer did not come as a whole: the connection was reset or closed, or LATENESS went by. A client that was told "Connection:
+ * answer did not come as a whole: the connection was reset or closed, or LATENESS ticks went by. A client that was told "Connection:
  * close" opens another; what it had sent behind that request is lost, since nobody has promised to do it. Likewise what
  * it sent on a connection that was closed without a word: a client that tries again without asking its user may do
  * a thing twice. */
@@ -30,7 +30,9 @@
 enum { MOST_CLIENTS = 256, ROOM = 16384, PATH = 32 };
 enum loss { REFUSED, RESET, CLOSED, WRONG, LATE, LOSSES };
 
-static const int64_t LATENESS = 5000000000, LIFE = 60000000000;
+/* A tick is 100 ms in which we ran. When the whole machine stood still, nobody was late. */
+static const int64_t TICK = 100000000, LIFE = 60000000000;
+enum { LATENESS = 50 };
 
 struct client {
 	int number, fd;
@@ -38,6 +40,7 @@ struct client {
 	long sent, heard;
 	/* The last answer, or the beginning. */
 	int64_t since;
+	long tick;
 	size_t have;
 	char bytes[ROOM + 1];
 };
@@ -49,6 +52,7 @@ static struct client clients[MOST_CLIENTS];
 static int set, anew, depth;
 static long answers, polite, lost[LOSSES];
 static int64_t longest;
+static long tick;
 
 static void fail(const char *what)
 {
@@ -72,6 +76,7 @@ static void waited(struct client *c)
 	if (moment - c->since > longest)
 		longest = moment - c->since;
 	c->since = moment;
+	c->tick = tick;
 }
 
 /* All that is under way, one request at least. */
@@ -233,7 +238,7 @@ static int look_after(int count, int over)
 	for (int i = 0; i < count; i++) {
 		struct client *c = &clients[i];
 
-		if (c->fd >= 0 && now() - c->since > LATENESS)
+		if (c->fd >= 0 && tick - c->tick > LATENESS)
 			lose(c, LATE);
 		if (!over && c->fd < 0)
 			begin(c);
@@ -244,18 +249,23 @@ static int look_after(int count, int over)
 
 static void run(int count)
 {
-	int64_t end = now() + LIFE;
+	int64_t moment = now(), last = moment, end = moment + LIFE;
 	struct epoll_event events[MOST_CLIENTS], input = { .events = EPOLLIN };
 	int over = 0;
 
 	if (epoll_ctl(set, EPOLL_CTL_ADD, 0, &input) < 0)
 		fail("epoll_ctl");
 	for (int i = 0; i < count; i++)
-		clients[i] = (struct client){ .number = i, .fd = -1, .since = now() };
+		clients[i] = (struct client){ .number = i, .fd = -1, .since = moment };
 	while (look_after(count, over) || !over) {
 		int ready = epoll_wait(set, events, MOST_CLIENTS, 100);
 
-		over = over || now() > end;
+		moment = now();
+		if (moment - last >= TICK) {
+			last = moment;
+			tick++;
+		}
+		over = over || moment > end;
 		for (int i = 0; i < ready; i++) {
 			if (events[i].data.ptr)
 				serve(events[i].data.ptr, over);

@@ -50,6 +50,13 @@ fn measure(bench: &Bench, manner: Manner, what: &str) -> Result<Vec<Claim>> {
             *tallies[at].get_or_insert_default() += tally;
         }
     }
+    let names = manner.classes().iter().chain(&["nginx", "gunicorn"]);
+    for (name, tally) in names.zip(&tallies) {
+        let lost = tally.as_ref().map(|tally| tally.lost.say()).unwrap_or_default();
+        if !lost.is_empty() {
+            eprintln!("  lost by {name}: {lost}");
+        }
+    }
     let count = bench.rounds * reloads::COUNT;
     Ok(claims(&tallies, manner, &format!("{what}: lost in {count} reloads")))
 }

@@ -69,7 +69,23 @@ impl AddAssign for Tally {
 
 impl Lost {
     pub(super) fn sum(self) -> u64 {
-        self.refused + self.reset + self.closed + self.wrong + self.late
+        self.kinds().iter().map(|(count, _)| count).sum()
+    }
+
+    /// For people: `2 reset, 1 late`.
+    pub(super) fn say(self) -> String {
+        let kinds = self.kinds().into_iter().filter(|(count, _)| *count > 0);
+        kinds.map(|(count, kind)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+    }
+
+    fn kinds(self) -> [(u64, &'static str); 5] {
+        [
+            (self.refused, "refused"),
+            (self.reset, "reset"),
+            (self.closed, "closed"),
+            (self.wrong, "wrong"),
+            (self.late, "late"),
+        ]
     }
 }
 
@@ -89,6 +105,7 @@ mod tests {
         let [undisturbed, reloaded] = [3, 4].map(|it| vec![Duration::from_millis(it)]);
         assert_eq!(one, Tally { answers: 1000, undisturbed, reloaded, lost, polite: 6 });
         assert_eq!(one.lost.sum(), 15);
+        assert_eq!(Lost { refused: 0, late: 0, ..one.lost }.say(), "2 reset, 3 closed, 4 wrong");
 
         let mut all = one.clone();
         all += one;
