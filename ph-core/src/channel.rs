@@ -41,18 +41,28 @@ pub struct Kind {
     pub unix: bool,
     /// Its handler counts each request by itself, so that what was read of the next is no request yet.
     pub counted: bool,
+    /// The master whose workers' sum of connections it is in, while it is in no worker's hands: after an upgrade that is
+    /// another than its taker's.
+    pub master: u32,
 }
+
+/// Bytes of a message before the rest of what was read.
+const HEADER: usize = 5;
 
 impl Kind {
     const UNIX: u8 = 1;
     const COUNTED: u8 = 2;
 
-    fn to_byte(self) -> u8 {
-        (if self.unix { Self::UNIX } else { 0 }) | (if self.counted { Self::COUNTED } else { 0 })
+    fn to_bytes(self) -> [u8; HEADER] {
+        let unix = if self.unix { Self::UNIX } else { 0 };
+        let counted = if self.counted { Self::COUNTED } else { 0 };
+        let [a, b, c, d] = self.master.to_ne_bytes();
+        [unix | counted, a, b, c, d]
     }
 
-    fn of_byte(byte: u8) -> Self {
-        Self { unix: byte & Self::UNIX != 0, counted: byte & Self::COUNTED != 0 }
+    fn of_bytes([flags, a, b, c, d]: [u8; HEADER]) -> Self {
+        let (unix, counted) = (flags & Self::UNIX != 0, flags & Self::COUNTED != 0);
+        Self { unix, counted, master: u32::from_ne_bytes([a, b, c, d]) }
     }
 }
 
@@ -77,7 +87,7 @@ impl Channel {
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         // It has room for exactly this.
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let kind = [kind.to_byte()];
+        let kind = kind.to_bytes();
         let pieces = [IoSlice::new(&kind), IoSlice::new(unread)];
         rustix::net::sendmsg(&self.give, &pieces, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
@@ -85,7 +95,7 @@ impl Channel {
 
     /// The next connection, if one is under way.
     pub fn take(&self) -> io::Result<Option<Moved>> {
-        let mut bytes = vec![0; 1 + MOST_UNREAD];
+        let mut bytes = vec![0; HEADER + MOST_UNREAD];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut pieces = [IoSliceMut::new(&mut bytes)];
@@ -100,8 +110,9 @@ impl Channel {
             _ => None,
         });
         // Without a descriptor there is nothing to go on with: its worker had none left, and the kernel dropped it.
-        let Some(fd) = fd.filter(|_| received > 0) else { return Ok(None) };
-        let (kind, unread) = (Kind::of_byte(bytes[0]), bytes[1..received].to_vec());
+        let header = bytes[..received].first_chunk::<HEADER>();
+        let (Some(fd), Some(&header)) = (fd, header) else { return Ok(None) };
+        let (kind, unread) = (Kind::of_bytes(header), bytes[HEADER..received].to_vec());
         Ok(Some(Moved { fd, kind, unread }))
     }
 
@@ -130,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    const KIND: Kind = Kind { unix: true, counted: false };
+    const KIND: Kind = Kind { unix: true, counted: false, master: 0x0102_0304 };
 
     #[test]
     fn a_connection_travels_with_its_rest() {
@@ -154,11 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_a_byte() {
+    fn a_kind_is_a_few_bytes() {
         for unix in [false, true] {
             for counted in [false, true] {
-                let kind = Kind { unix, counted };
-                assert_eq!(Kind::of_byte(kind.to_byte()), kind);
+                let kind = Kind { unix, counted, ..KIND };
+                assert_eq!(Kind::of_bytes(kind.to_bytes()), kind);
             }
         }
     }

@@ -292,7 +292,7 @@ impl Acceptor {
         let moved = self.post.channel.as_ref().map_or(Ok(None), |channel| channel.take());
         match moved {
             Ok(Some(Moved { fd, kind, unread })) => {
-                let hold = Hold::of_connection(&self.post);
+                let hold = Hold::of_moved(&self.post, kind.master);
                 let origin = Origin::Moved { counted: kind.counted };
                 Ok(Some(Accepted { fd, unix: kind.unix, unread, origin, hold }))
             }

@@ -9,7 +9,7 @@
 //! that pause do not count.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ph_config::value::choice::Accept;
 use ph_core::slots;
@@ -24,6 +24,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     post: Arc<Post>,
     pause: Duration,
+    /// The others had left something to this worker: until then it takes what else there is, without another pause.
+    needed: Option<Instant>,
     turnover: Turnover,
 }
 
@@ -38,7 +40,7 @@ struct Turnover {
 
 impl Gate {
     pub(crate) fn new(post: Arc<Post>) -> Self {
-        Self { post, pause: SHORTEST, turnover: Turnover::default() }
+        Self { post, pause: SHORTEST, needed: None, turnover: Turnover::default() }
     }
 
     /// How long to leave connections to the others; `None`: not at all.
@@ -49,6 +51,12 @@ impl Gate {
         // Nobody else could take what waits in a queue of one's own.
         if self.post.settings.accept == Accept::Reuseport {
             return None;
+        }
+        if let Some(until) = self.needed {
+            if Instant::now() < until {
+                return None;
+            }
+            self.needed = None;
         }
         let board = self.post.board;
         let held = self.post.slot.claim().held();
@@ -64,9 +72,10 @@ impl Gate {
         Some(pause)
     }
 
-    /// The others had left a connection; the next one should not wait for long.
+    /// The others had left a connection; what else they have left should not wait, and the next one not for long.
     pub(crate) fn was_needed(&mut self) {
         self.pause = SHORTEST;
+        self.needed = Some(Instant::now() + SHORTEST);
     }
 }
 

@@ -24,6 +24,22 @@ impl Hold {
         post.board.count_connections(1);
         Self { post: Arc::clone(post), connection: true }
     }
+
+    /// The same on one that another worker has handed on. Those of the same `master` have kept it in the sum of all.
+    pub(crate) fn of_moved(post: &Arc<Post>, master: u32) -> Self {
+        post.slot.open_connection();
+        if master != post.master {
+            post.board.count_connections(1);
+        }
+        Self { post: Arc::clone(post), connection: true }
+    }
+
+    /// The connection was handed on: it stays in the sum of all, or those who take their share of it would take it for
+    /// less than it is.
+    pub(crate) fn hand_on(mut self) {
+        self.connection = false;
+        self.post.slot.close_connection();
+    }
 }
 
 impl Drop for Hold {

@@ -20,6 +20,8 @@ use crate::stop::Stop;
 pub(crate) struct Post {
     pub(crate) id: u32,
     pub(crate) generation: u32,
+    /// The master's pid.
+    pub(crate) master: u32,
     pub(crate) settings: Arc<Settings>,
     pub(crate) slot: &'static Slot,
     pub(crate) board: &'static Board,
@@ -40,6 +42,7 @@ impl Post {
         Self {
             id,
             generation,
+            master: std::os::unix::process::parent_id(),
             settings,
             slot,
             board,

@@ -80,20 +80,23 @@ impl Stream {
         self.rest.put_back(bytes);
     }
 
-    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise.
-    pub(crate) fn hand_on(self) {
-        let Some(channel) = self.context.post().way_on(&self.rest) else { return };
+    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise. Whether
+    /// another has it, or will have.
+    pub(crate) fn hand_on(self) -> bool {
+        let Some(channel) = self.context.post().way_on(&self.rest) else { return false };
         let unix = matches!(self.socket, Socket::Unix(_));
-        let kind = Kind { unix, counted: self.context.visit().is_counted() };
+        let counted = self.context.visit().is_counted();
+        let kind = Kind { unix, counted, master: self.context.post().master };
         let rest = self.rest.into_bytes();
         while let Err(error) = channel.give(self.socket.as_fd(), kind, &rest) {
             // As many are under way as the channel holds: whoever takes one makes room. At worst this worker's time is over.
             if error.kind() != io::ErrorKind::WouldBlock {
                 tracing::warn!(%error, "cannot hand a connection on: it is closed");
-                return;
+                return false;
             }
             self.context.wait(Some((channel.giving(), PollFlags::POLLOUT)), false, None);
         }
+        true
     }
 
     /// Who is at the other end, for people: `127.0.0.1:4711`, or `unix`.

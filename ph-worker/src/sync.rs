@@ -52,12 +52,16 @@ fn serve<W: ConnectionWorker>(worker: &mut W, cx: &Context) -> io::Result<()> {
 }
 
 pub(crate) fn handle<W: ConnectionWorker>(worker: &mut W, accepted: Accepted, cx: &Context) {
-    let (socket, unread, _hold) = accepted.open(cx);
+    let (socket, unread, hold) = accepted.open(cx);
     let handled = worker.handle_request(Stream::new(socket, unread, cx), cx);
     cx.visit().close();
     match handled {
         Ok(Next::Close) => {}
-        Ok(Next::HandOff(stream)) => stream.hand_on(),
+        Ok(Next::HandOff(stream)) => {
+            if stream.hand_on() {
+                hold.hand_on();
+            }
+        }
         Err(error) => complain(&error),
     }
 }

@@ -85,6 +85,8 @@ impl Arbiter {
                 self.trim(now, &mut census, out);
                 self.fill(now, &mut census, out);
                 self.replace(now, &mut census, out);
+                // Those who were asked to leave share in nothing any more.
+                self.ready = census.ready;
             }
         }
     }

@@ -230,6 +230,7 @@ async fn serve<W: AsyncConnectionWorker>(
                 let registry = Rc::clone(&registry);
                 tokio::task::spawn_local(async move {
                     let (socket, unread, hold) = accepted.open(&cx);
+                    let mut hold = Some(hold);
                     let entry = registry.enter(&cx);
                     let handled = match AsyncStream::new(socket, unread, &cx) {
                         Ok(stream) => caught(worker.handle_request(stream, cx.clone())).await,
@@ -238,7 +239,13 @@ async fn serve<W: AsyncConnectionWorker>(
                     cx.visit().close();
                     match handled {
                         Ok(Ok(Next::Close)) => {}
-                        Ok(Ok(Next::HandOff(stream))) => stream.hand_on().await,
+                        Ok(Ok(Next::HandOff(stream))) => {
+                            if stream.hand_on().await
+                                && let Some(hold) = hold.take()
+                            {
+                                hold.hand_on();
+                            }
+                        }
                         Ok(Err(error)) => complain(&error),
                         Err(panic) => desk.panicked(&panic),
                     }

@@ -44,21 +44,24 @@ impl AsyncStream {
         self.rest.put_back(bytes);
     }
 
-    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise.
-    pub(super) async fn hand_on(self) {
+    /// Hands the connection to another worker, if there is a reason to and one to take it; closes it otherwise. Whether
+    /// another has it, or will have.
+    pub(super) async fn hand_on(self) -> bool {
         let post = std::sync::Arc::clone(self.context.post());
-        let Some(channel) = post.way_on(&self.rest) else { return };
+        let Some(channel) = post.way_on(&self.rest) else { return false };
         let unix = matches!(self.inner, Inner::Unix(_));
-        let kind = Kind { unix, counted: self.context.visit().is_counted() };
+        let counted = self.context.visit().is_counted();
+        let kind = Kind { unix, counted, master: self.context.post().master };
         let rest = self.rest.into_bytes();
         while let Err(error) = channel.give(self.inner.as_fd(), kind, &rest) {
             if error.kind() != io::ErrorKind::WouldBlock {
                 tracing::warn!(%error, "cannot hand a connection on: it is closed");
-                return;
+                return false;
             }
             // As many are under way as the channel holds. Its other end is in no set of tokio's, and this is rare.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        true
     }
 
     /// Who is at the other end, for people: `127.0.0.1:4711`, or `unix`.

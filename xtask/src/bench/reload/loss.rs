@@ -10,8 +10,14 @@ use super::{Bench, middle, reloads};
 use crate::bench::table::Unit;
 use crate::error::Result;
 
-/// As many as a small service has.
-const WORKERS: usize = 4;
+/// So many as there are processors, as all of them advise: with more, a wait is that for a processor, which depends on
+/// how many of them have connections at all.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).max(2)
+}
+
+/// Room for every connection that stays, under `worker_class = thread`.
+const SETTINGS: &str = "threads = 16\n";
 
 pub(super) const FOOTNOTE: &str = "\
 Lost is a request that was refused, reset, closed before its whole answer, answered late (5 s), or answered by
@@ -35,10 +41,10 @@ pub(super) fn with_requests_in_a_row(bench: &Bench) -> Result<Vec<Claim>> {
 fn measure(bench: &Bench, manner: Manner, what: &str) -> Result<Vec<Claim>> {
     let mut servers: Vec<Option<Server>> = Vec::new();
     for class in manner.classes() {
-        servers.push(Some(bench.servers.ours(class, WORKERS, "")?));
+        servers.push(Some(bench.servers.ours(class, workers(), SETTINGS)?));
     }
-    servers.push(bench.servers.nginx(WORKERS)?);
-    servers.push(bench.servers.gunicorn(WORKERS)?);
+    servers.push(bench.servers.nginx(workers())?);
+    servers.push(bench.servers.gunicorn(workers())?);
     // `None` where there is no such server.
     let mut tallies: Vec<Option<Tally>> = vec![None; servers.len()];
     for turn in 0..bench.rounds * reloads::TURNS {
