@@ -10,10 +10,10 @@ use super::{Bench, middle, reloads};
 use crate::bench::table::Unit;
 use crate::error::Result;
 
-/// So many as there are processors, as all of them advise: with more, a wait is that for a processor, which depends on
-/// how many of them have connections at all.
+/// One for each processor but one, which the clients take: with more, the longest wait is that for a processor, with and
+/// without a reload, and is the shorter the more unevenly a server shares out its connections.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).max(2)
+    std::thread::available_parallelism().map_or(1, |count| count.get() - 1).max(1)
 }
 
 /// Room for every connection that stays, under `worker_class = thread`.
