@@ -52,12 +52,28 @@
 
 pub mod client;
 mod codec;
+mod cursor;
 mod error;
 mod extent;
+mod frame;
 mod message;
+mod params;
+pub mod service;
+mod session;
 pub mod unix;
+mod wire;
+#[cfg(feature = "zlib")]
+mod zlib;
 
 pub use codec::{CodecError, Decoder, Limits};
 pub use error::{RpcError, code};
+pub use frame::Frame;
 pub use message::{Message, encode};
+pub use params::{Elements, Params};
 pub use rmpv::Value;
+pub use service::{
+    Answer, Argument, Arity, BadArgument, Bytes, Driver, Handler, MethodInfo, Optional, Outcome,
+    OwnedCall, Pending, Progress, Ran, Raw, Rest, Service, Str, Ticket,
+};
+pub use session::{Bounds, Session};
+pub use wire::ParamsError;
