@@ -58,6 +58,7 @@ mod extent;
 mod frame;
 mod message;
 mod params;
+mod serve;
 pub mod service;
 mod session;
 pub mod unix;
@@ -71,6 +72,9 @@ pub use frame::Frame;
 pub use message::{Message, encode};
 pub use params::{Elements, Params};
 pub use rmpv::Value;
+pub use serve::serve;
+#[cfg(feature = "async")]
+pub use serve::serve_async;
 pub use service::{
     Answer, Argument, Arity, BadArgument, Bytes, Driver, Handler, MethodInfo, Optional, Outcome,
     OwnedCall, Pending, Progress, Ran, Raw, Rest, Service, Str, Ticket,
