@@ -11,12 +11,11 @@ use crate::codec::Limits;
 use crate::cursor::Cursor;
 use crate::extent::Extent;
 use crate::frame::NOTIFICATION;
+use crate::service::COMPRESS;
 use crate::wire;
 
 /// The type of the ext, `z`.
 const KIND: i8 = 0x7a;
-/// The method that asks for it.
-pub(crate) const METHOD: &str = "rpc.compress";
 /// Less is never packed: it would hardly get smaller.
 const LEAST: usize = 64;
 /// How much room the inflater is given at a time, in bytes.
@@ -92,7 +91,7 @@ pub(crate) fn unpack(stream: &[u8], limits: Limits, payload: &mut Vec<u8>) -> Op
 /// Appends the notification that tells a server what was agreed on with another.
 pub(crate) fn agreement(out: &mut Vec<u8>, threshold: usize) {
     out.extend_from_slice(&[0x93, NOTIFICATION]);
-    wire::text(out, METHOD);
+    wire::text(out, COMPRESS);
     wire::array(out, 2);
     wire::text(out, "zlib");
     wire::uint(out, u32::try_from(threshold).unwrap_or(u32::MAX));

@@ -74,7 +74,10 @@ fn a_thousand_calls_at_once_beyond_both_limits() {
                 if n % 2 == 0 {
                     assert_eq!(client.call::<u64, _>("sleep", &(n % 7,)).await.unwrap(), n % 7);
                 } else {
-                    assert_eq!(client.call_values("echo", &[text.clone()]).await.unwrap(), text);
+                    assert_eq!(
+                        client.call_values("echo", std::slice::from_ref(&text)).await.unwrap(),
+                        text
+                    );
                 }
             });
         }

@@ -191,7 +191,7 @@ impl Handle {
     #[cfg(feature = "zlib")]
     async fn agree(mut self) -> Result<Self, CallError> {
         if let Some(threshold) = self.options.zlib {
-            match self.call::<bool, _>(crate::zlib::METHOD, &("zlib", threshold)).await {
+            match self.call::<bool, _>(crate::service::COMPRESS, &("zlib", threshold)).await {
                 Ok(agreed) => self.pack = agreed.then_some(threshold),
                 Err(CallError::Refused(_)) => {}
                 Err(error) => return Err(error),

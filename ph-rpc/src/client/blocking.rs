@@ -133,7 +133,7 @@ impl Client {
             Self { writer: Mutex::new(stream), desk, turn: Condvar::new(), options, pack: None };
         #[cfg(feature = "zlib")]
         if let Some(threshold) = client.options.zlib {
-            match client.call::<bool, _>(crate::zlib::METHOD, &("zlib", threshold)) {
+            match client.call::<bool, _>(crate::service::COMPRESS, &("zlib", threshold)) {
                 Ok(agreed) => client.pack = agreed.then_some(threshold),
                 Err(CallError::Refused(_)) => {}
                 Err(error) => return Err(error),

@@ -1,5 +1,5 @@
 //! Clients: [`Connection`] for one thread on any stream, [`Client`] for many threads on one connection, and with
-//! the feature `async` [`AsyncClient`] for tokio's tasks.
+//! the feature `async` `AsyncClient` for tokio's tasks.
 //!
 //! | | waits on | shared by | results |
 //! | --- | --- | --- | --- |

@@ -12,6 +12,8 @@ use crate::session::{Bounds, Outbox, Session};
 
 /// What every service has, unless it has one of its own by that name.
 const DISCOVER: &[u8] = b"rpc.discover";
+/// What a client calls that wants payloads compressed, where the session allows it.
+pub(crate) const COMPRESS: &str = "rpc.compress";
 /// Names of methods in an error, in bytes, at most.
 const NAMES: usize = 400;
 /// A name in an error, in characters, at most.
@@ -198,8 +200,7 @@ impl<C: 'static> Service<C> {
         if let Some(error) = refusal {
             return Ok(refused(outbox.reply(msgid).error(error)));
         }
-        #[cfg(feature = "zlib")]
-        if may_pack && name == crate::zlib::METHOD.as_bytes() {
+        if may_pack && name == COMPRESS.as_bytes() {
             return Ok(agree(params, outbox, msgid));
         }
         let params = match params.packed() {
@@ -244,7 +245,6 @@ impl<C: 'static> Service<C> {
 }
 
 /// Agrees on packed payloads.
-#[cfg(feature = "zlib")]
 fn agree<'a, C>(mut params: Params<'_>, outbox: &mut Outbox, msgid: Option<u32>) -> Step<'a, C> {
     let kind = params.take().and_then(|kind| crate::wire::read::<&str>(kind).ok());
     let threshold = params.take().and_then(|least| crate::wire::read::<u32>(least).ok());

@@ -14,6 +14,8 @@ use std::fmt;
 use serde::Serialize;
 
 pub use argument::{Argument, Arity, BadArgument, Bytes, Optional, Raw, Rest, Str};
+#[cfg(feature = "zlib")]
+pub(crate) use dispatch::COMPRESS;
 pub use dispatch::{OwnedCall, Progress, Ran};
 pub use driver::Driver;
 pub use handler::{Async, AsyncWith, Deferred, Handler, Plain, With};

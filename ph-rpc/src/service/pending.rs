@@ -82,7 +82,7 @@ impl<F> Spare<F> {
 /// A call whose handler waits: a future of its [`Answer`].
 ///
 /// Poll it soon after [`Driver::pending`](super::Driver::pending) gave it, as spawning it does. Dropping it
-/// cancels the handler; the call then needs another answer ([`Session::answer`](super::Session::answer)).
+/// cancels the handler; the call then needs another answer ([`Session::answer`](crate::Session::answer)).
 pub struct Pending {
     ticket: Ticket,
     work: Work,
@@ -138,7 +138,7 @@ impl Wake for Unpark {
     }
 }
 
-/// The answer to one call, encoded, on its way to the [`Session`](super::Session) that the call came from.
+/// The answer to one call, encoded, on its way to the [`Session`](crate::Session) that the call came from.
 #[derive(Debug)]
 pub struct Answer {
     pub(crate) ticket: Ticket,
