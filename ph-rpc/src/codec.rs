@@ -1,9 +1,10 @@
 //! From bytes to messages, in whatever pieces they come.
 
 use std::io::{self, Read};
+use std::mem;
 
 use crate::extent::Extent;
-use crate::frame::{Frame, Layout};
+use crate::frame::Frame;
 use crate::message::Message;
 
 /// How much is read from a stream at a time, in bytes, at least.
@@ -95,7 +96,8 @@ pub struct Decoder {
     /// How many arrays and maps a frame may have at most to be within the depth for certain; none if the
     /// depth is always to be counted.
     shallow: Option<usize>,
-    frame: usize,
+    /// The longest frame.
+    most: usize,
     failed: Option<CodecError>,
 }
 
@@ -119,7 +121,7 @@ impl Decoder {
             extent,
             // The message's own array and that of its parameters come before those that are counted.
             shallow: usize::from(depth).checked_sub(2),
-            frame: limits.frame,
+            most: limits.frame,
             failed: None,
         }
     }
@@ -173,7 +175,8 @@ impl Decoder {
                 if let Err(error) = &message
                     && error.is_fatal()
                 {
-                    self.fail(error.clone());
+                    self.failed = Some(error.clone());
+                    (self.start, self.scanned, self.end) = (0, 0, 0);
                 }
                 message.map(Some)
             }
@@ -188,25 +191,45 @@ impl Decoder {
     /// As [`Decoder::next_message`].
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CodecError> {
         if let Some(error) = &self.failed {
-            return Err(error.clone());
+            let error = error.clone();
+            self.release();
+            return Err(error);
         }
-        let found = match self.quick() {
-            Some(layout) => Ok(Some((self.start, layout))),
-            None => self.thorough(),
+        if self.start == self.end && self.buffer.len() > KEEP {
+            self.release();
+        }
+        let Self { buffer, start, scanned, end, extent, shallow, most, failed } = self;
+        let bytes = &buffer[..*end];
+        // A frame of the usual kind that is here as a whole. It is tried once for each frame, before its scan
+        // begins, so the bytes of a frame that comes in pieces are looked at twice at most.
+        if let Some(nested) = *shallow
+            && extent.is_at_start()
+            && let Ok((frame, length)) = Frame::read(&bytes[*start..], nested)
+            && length <= *most
+        {
+            *start += length;
+            *scanned = *start;
+            return Ok(Some(frame));
+        }
+        let frame = match extent.advance(&bytes[*scanned..]) {
+            Ok(None) => {
+                *scanned = *end;
+                return Ok(None);
+            }
+            Ok(Some(length)) => {
+                let from = mem::replace(start, *scanned + length);
+                *scanned = *start;
+                whole_frame(&bytes[from..*start])
+            }
+            Err(error) => Err(error),
         };
-        match found {
-            Ok(Some((at, layout))) => {
-                self.advance(at + layout.end);
-                Ok(Some(layout.frame(&self.buffer[at..at + layout.end])))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                if error.is_fatal() {
-                    self.fail(error.clone());
-                }
-                Err(error)
-            }
+        if let Err(error) = &frame
+            && error.is_fatal()
+        {
+            *failed = Some(error.clone());
+            (*start, *scanned, *end) = (0, 0, 0);
         }
+        frame.map(Some)
     }
 
     /// Bytes that were fed and belong to no message yet.
@@ -235,49 +258,6 @@ impl Decoder {
         }
     }
 
-    /// A frame of the usual kind that is here as a whole. It is tried once for each frame, before its scan
-    /// begins, so the bytes of a frame that comes in pieces are looked at twice at most.
-    #[inline]
-    fn quick(&self) -> Option<Layout> {
-        if !self.extent.is_at_start() || self.start == self.end {
-            return None;
-        }
-        let layout = Layout::read(&self.buffer[self.start..self.end], self.shallow?).ok()?;
-        (layout.end <= self.frame).then_some(layout)
-    }
-
-    /// Any frame, by a scan that can stop after any byte.
-    fn thorough(&mut self) -> Result<Option<(usize, Layout)>, CodecError> {
-        if self.buffer.len() > KEEP {
-            self.release();
-        }
-        let fresh = &self.buffer[self.scanned..self.end];
-        let Some(length) = self.extent.advance(fresh)? else {
-            self.scanned = self.end;
-            return Ok(None);
-        };
-        let (start, end) = (self.start, self.scanned + length);
-        self.advance(end);
-        let layout = Layout::read(&self.buffer[start..end], usize::MAX)?;
-        if layout.end != end - start {
-            return Err(CodecError::Malformed {
-                what: "a frame that ends before its scan says so",
-            });
-        }
-        Ok(Some((start, layout)))
-    }
-
-    /// The current frame ends here.
-    fn advance(&mut self, end: usize) {
-        (self.start, self.scanned) = (end, end);
-    }
-
-    fn fail(&mut self, error: CodecError) {
-        self.buffer = Vec::new();
-        (self.start, self.scanned, self.end) = (0, 0, 0);
-        self.failed = Some(error);
-    }
-
     /// Room for `length` bytes behind what is buffered.
     ///
     /// What was decoded is dropped when that is worth the move of what was not: at least as many bytes go
@@ -294,5 +274,13 @@ impl Decoder {
             self.buffer.resize(enough, 0);
         }
         &mut self.buffer[self.end..]
+    }
+}
+
+/// The frame that `bytes` are, by the scan.
+fn whole_frame(bytes: &[u8]) -> Result<Frame<'_>, CodecError> {
+    match Frame::read(bytes, usize::MAX)? {
+        (frame, length) if length == bytes.len() => Ok(frame),
+        _ => Err(CodecError::Malformed { what: "a frame that ends before its scan says so" }),
     }
 }

@@ -20,13 +20,9 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    pub(crate) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
     #[inline]
     fn byte(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
+        let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
@@ -118,10 +114,11 @@ impl<'a> Cursor<'a> {
         Some((kind, self.bytes.get(from..self.at)?))
     }
 
-    /// Steps over this many elements. Gives up where more than `nested` arrays and maps were met, inside each
+    /// Steps over this many elements, and returns their bytes. Gives up where more than `nested` arrays and maps were met, inside each
     /// other or not: they can't be deeper than they are many, and counting needs no memory.
     #[inline]
-    pub(crate) fn skip(&mut self, elements: usize, nested: usize) -> Option<()> {
+    pub(crate) fn skip(&mut self, elements: usize, nested: usize) -> Option<&'a [u8]> {
+        let from = self.at;
         let mut owed = elements as u64;
         let mut met = 0;
         while owed > 0 {
@@ -159,7 +156,7 @@ impl<'a> Cursor<'a> {
             };
             self.step_over(content)?;
         }
-        Some(())
+        self.bytes.get(from..self.at)
     }
 }
 
@@ -189,7 +186,7 @@ mod tests {
     fn a_skip_ends_where_the_value_does_or_not_at_all() {
         let value = b"\x92\x81\xa1k\xd9\x01v\xc7\x02\x05ab";
         let mut cursor = Cursor::new(value);
-        assert_eq!(cursor.skip(1, 2), Some(()));
+        assert_eq!(cursor.skip(1, 2), Some(&value[..]));
         assert_eq!(cursor.at(), value.len());
         assert_eq!(Cursor::new(value).skip(1, 1), None);
         for cut in 0..value.len() {

@@ -55,9 +55,8 @@ impl<'a> Params<'a> {
     #[inline]
     pub fn take(&mut self) -> Option<&'a [u8]> {
         let left = self.count?.checked_sub(1)?;
-        let mut cursor = Cursor::new(self.elements);
-        cursor.skip(1, usize::MAX)?;
-        let (first, rest) = self.elements.split_at(cursor.at());
+        let first = Cursor::new(self.elements).skip(1, usize::MAX)?;
+        let rest = &self.elements[first.len()..];
         *self = Self { elements: rest, count: Some(left) };
         Some(first)
     }
