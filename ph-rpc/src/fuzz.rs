@@ -176,9 +176,7 @@ fn service() -> &'static Service<Vec<Ticket>> {
                 Ok(number)
             })
             .later("ticket", |tickets: &mut Vec<Ticket>, ticket: Ticket, _: Optional<bool>| {
-                if ticket.msgid().is_some() {
-                    tickets.push(ticket);
-                }
+                tickets.push(ticket);
                 Ok(())
             })
             .raw("all", |_, params| Ok(params.values()))

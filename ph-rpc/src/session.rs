@@ -80,7 +80,7 @@ impl Session {
     /// answers to read, as it may; what it sends stays with the kernel, and at last with itself.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        self.in_flight < self.bounds.in_flight && self.outbox.waiting() < self.bounds.unread
+        self.in_flight < self.bounds.in_flight && self.output().len() < self.bounds.unread
     }
 
     /// Takes bytes in.
@@ -178,15 +178,14 @@ impl Session {
         self.refusal = refusal;
     }
 
-    /// Answers a call that was left for [later](crate::Service::later), or whose handler was given up.
+    /// Answers a call that was left for [later](crate::Service::later), whose handler was given up, or whose handler
+    /// panicked. So each call is answered once, notifications too: for those nothing is sent.
     pub fn answer<T: Serialize>(
         &mut self,
         ticket: Ticket,
         result: &Result<T, RpcError>,
     ) -> Outcome {
-        if ticket.msgid.is_some() {
-            self.in_flight = self.in_flight.saturating_sub(1);
-        }
+        self.in_flight = self.in_flight.saturating_sub(1);
         self.outbox.reply(ticket.msgid).write(result)
     }
 
@@ -233,38 +232,55 @@ impl Session {
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// Where the answer of a handler begins that has not returned: if it panicked, what it left is no answer.
+    begun: Option<usize>,
     /// The threshold from which on payloads are packed, where that was agreed.
     pub(crate) pack: Option<usize>,
 }
 
 impl Outbox {
     fn output(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.bytes.len() - self.sent
+        &self.bytes[self.sent..self.begun.unwrap_or(self.bytes.len())]
     }
 
     /// The bytes to append to.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        if let Some(begun) = self.begun.take() {
+            self.bytes.truncate(begun);
+        }
         &mut self.bytes
     }
 
+    #[inline]
     pub(crate) fn reply(&mut self, msgid: Option<u32>) -> Reply<'_> {
+        let pack = self.pack;
+        Reply { out: self.bytes(), msgid, pack }
+    }
+
+    /// For a handler, to be [ended](Outbox::end) when it has returned.
+    #[inline]
+    pub(crate) fn begin(&mut self, msgid: Option<u32>) -> Reply<'_> {
+        self.begun = Some(self.bytes().len());
         Reply { out: &mut self.bytes, msgid, pack: self.pack }
     }
 
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        self.begun = None;
+    }
+
     fn sent(&mut self, length: usize) {
+        let end = self.bytes().len();
         self.sent += length;
-        assert!(self.sent <= self.bytes.len(), "more was sent than there was");
-        if self.sent == self.bytes.len() {
+        assert!(self.sent <= end, "more was sent than there was");
+        if self.sent == end {
             self.sent = 0;
             self.bytes.clear();
             if self.bytes.capacity() > KEEP {
                 self.bytes = Vec::new();
             }
-        } else if self.sent >= self.waiting() {
+        } else if self.sent >= end - self.sent {
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }

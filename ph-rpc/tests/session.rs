@@ -3,6 +3,7 @@
 mod common;
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -18,6 +19,8 @@ use ph_rpc::{
 struct Clerk {
     said: Vec<String>,
     pending: Vec<Pending>,
+    /// The last that began.
+    last: Option<Ticket>,
     room: Option<usize>,
 }
 
@@ -28,6 +31,7 @@ impl Driver for Clerk {
 
     fn begun(&mut self, ticket: Ticket) {
         self.said.push(format!("{} begun", ticket.method()));
+        self.last = Some(ticket);
     }
 
     fn ended(&mut self, ticket: Ticket, outcome: Outcome) {
@@ -170,6 +174,40 @@ fn a_handler_that_waits_is_answered_when_it_is_ready() {
     assert_eq!(session.answer(ticket, &Err::<(), _>(late.clone())), Err(code::FAILED));
     assert_eq!(outcome(&mut session, 2), Err(late));
     assert!(session.is_idle());
+}
+
+/// Panics when it is half written.
+struct Half;
+
+impl serde::Serialize for Half {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(Some(2))?;
+        serde::ser::SerializeSeq::serialize_element(&mut seq, "one")?;
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_handler_that_panics_costs_its_call_alone() {
+    let gate = Gate::default();
+    let service = service(&gate).method("panic", || Ok(Half));
+    let (mut session, mut clerk) = (Session::default(), Clerk::default());
+    session.feed(&bytes(&[
+        Message::request(1, "wait", vec![1.into()]),
+        Message::request(2, "panic", vec![]),
+        add(3),
+    ]));
+    let caught =
+        catch_unwind(AssertUnwindSafe(|| service.dispatch(&mut session, &mut (), &mut clerk)));
+    assert!(caught.is_err());
+    assert_eq!(clerk.said.last().map(String::as_str), Some("4 begun"));
+    assert_eq!((session.in_flight(), session.output()), (2, &b""[..]));
+    let failed = RpcError::failed("a panic");
+    let _ = session.answer(clerk.last.unwrap(), &Err::<(), _>(failed.clone()));
+    assert_eq!(outcome(&mut session, 2), Err(failed));
+    assert_eq!(service.dispatch(&mut session, &mut (), &mut clerk), Ok(Progress::Hungry));
+    assert_eq!(outcome(&mut session, 3), Ok(4.into()));
+    assert_eq!(session.in_flight(), 1);
 }
 
 #[test]

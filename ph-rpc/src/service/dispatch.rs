@@ -104,19 +104,25 @@ impl<C: 'static> Service<C> {
                     Step::Nothing => continue,
                     Step::Hungry => return Ok(Progress::Hungry),
                 };
+            // Before the handler, so that a call whose handler panics can be answered like any other.
+            *in_flight += 1;
             driver.begun(ticket);
-            let call = Invocation { ticket, params, reply: outbox.reply(ticket.msgid) };
-            match (method.run)(cx, call) {
-                Flow::Done(outcome) => driver.ended(ticket, outcome),
+            let call = Invocation { ticket, params, reply: outbox.begin(ticket.msgid) };
+            let flow = (method.run)(cx, call);
+            outbox.end();
+            match flow {
+                Flow::Done(outcome) => {
+                    *in_flight -= 1;
+                    driver.ended(ticket, outcome);
+                }
                 Flow::Refused(position, why) => {
                     let error = method.bad_argument(position, &why);
-                    driver.ended(ticket, outbox.reply(ticket.msgid).error(&error));
+                    let outcome = outbox.reply(ticket.msgid).error(&error);
+                    *in_flight -= 1;
+                    driver.ended(ticket, outcome);
                 }
-                Flow::Pending(work) => {
-                    *in_flight += 1;
-                    driver.pending(Pending::new(ticket, work));
-                }
-                Flow::Later => *in_flight += u32::from(ticket.msgid.is_some()),
+                Flow::Pending(work) => driver.pending(Pending::new(ticket, work)),
+                Flow::Later => {}
             }
         }
     }

@@ -13,14 +13,16 @@ pub trait Driver {
         true
     }
 
-    /// A call begins.
+    /// A call begins. Should its handler panic, and the driver go on, then this is the one to
+    /// [answer](crate::Session::answer).
     #[inline]
     fn begun(&mut self, ticket: Ticket) {
         let _ = ticket;
     }
 
-    /// A call that had begun is answered. One that is [pending](Driver::pending) or was left for
-    /// [later](super::Service::later) ends elsewhere, and is not heard of here.
+    /// A call that had begun is answered. One that is [pending](Driver::pending), was left for
+    /// [later](super::Service::later) or was [taken](super::Service::take_call) ends elsewhere, and is not heard of
+    /// here.
     #[inline]
     fn ended(&mut self, ticket: Ticket, outcome: Outcome) {
         let _ = (ticket, outcome);

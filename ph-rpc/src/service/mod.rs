@@ -111,7 +111,7 @@ impl<C: 'static> Service<C> {
 
     /// Adds a method that may wait: `|ms: u64| async move { … }`.
     ///
-    /// Its future is polled once where the call is dispatched. If it is ready then, it has cost what a plain
+    /// Its arguments own what they hold. Its future is polled once where the call is dispatched. If it is ready then, it has cost what a plain
     /// function does; if not, it goes to [`Driver::pending`].
     #[must_use]
     pub fn method_async<M, H: Handler<C, Async<M>>>(self, name: &str, handler: H) -> Self {
@@ -126,7 +126,7 @@ impl<C: 'static> Service<C> {
     }
 
     /// Adds a method that is answered by whoever has the ticket: `|cx: &mut C, ticket: Ticket, a: i64| …`. An error
-    /// is an answer at once; else [`Session::answer`](crate::Session::answer) is to follow.
+    /// is an answer at once; else [`Session::answer`](crate::Session::answer) is to follow, even for a notification.
     #[must_use]
     pub fn later<M, H: Handler<C, Deferred<M>>>(self, name: &str, handler: H) -> Self {
         self.typed(name, handler)
