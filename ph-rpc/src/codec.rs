@@ -7,7 +7,7 @@ use crate::extent::Extent;
 use crate::frame::Frame;
 use crate::message::Message;
 
-/// How much is read from a stream at a time, in bytes, at least.
+/// How much is read from a stream at a time, in bytes.
 const READ: usize = 16 * 1024;
 /// A buffer that grew beyond this, in bytes, is given back as soon as it is empty: a peer that sent one
 /// large message and fell silent should not hold on to its size.
@@ -151,13 +151,13 @@ impl Decoder {
         }
     }
 
-    /// Reads once from `stream` and takes in what came: how many bytes, 0 at its end.
+    /// Reads once from `stream`, 16 KiB at most, and takes in what came: how many bytes, 0 at its end.
     ///
     /// # Errors
     ///
     /// The stream's; nothing was taken in then.
     pub fn read_from(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        let length = stream.read(self.space())?;
+        let length = stream.read(&mut self.space()[..READ])?;
         self.filled(length);
         Ok(length)
     }
