@@ -159,6 +159,12 @@ impl Session {
         self.decoder.is_mid_message()
     }
 
+    /// Bytes that came and were not dispatched.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.decoder.buffered()
+    }
+
     /// Takes the bytes that came and were not dispatched. A session elsewhere that is fed with them goes on where
     /// this one is; if packed payloads were agreed on, the bytes say so first.
     pub fn take_unread(&mut self) -> Vec<u8> {

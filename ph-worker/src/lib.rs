@@ -52,6 +52,8 @@ mod visit;
 
 pub use connection::ConnectionWorker;
 pub use context::{Context, SettingError};
+#[cfg(feature = "rpc")]
+pub use coroutine::{CallContext, run_rpc};
 #[cfg(feature = "async")]
 pub use coroutine::{AsyncConnectionWorker, AsyncJobWorker, AsyncStream, run_async, run_job_async};
 pub use job::{JobWorker, run_job};
