@@ -34,9 +34,7 @@ fn service(_cx: &Context) -> Result<Service<Context>, Error> {
             Ok(ms)
         })
         .doc("Waits for so many milliseconds, and returns them.")
-        .method("fail", |code: i64, message: String| {
-            Err::<(), _>(RpcError::new(code, message))
-        })
+        .method("fail", |code: i64, message: String| Err::<(), _>(RpcError::new(code, message)))
         .doc("The error [code, message].")
         .method("pid", || Ok(std::process::id()))
         .doc("The process of the worker that answers.")

@@ -45,8 +45,14 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(slot: &'static Slot) -> Self {
-        let entries =
-            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0, waiting: 0 };
+        let entries = Entries {
+            all: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            free: NONE,
+            active: 0,
+            waiting: 0,
+        };
         Self { slot, entries: Mutex::new(entries) }
     }
 
@@ -174,8 +180,14 @@ mod tests {
 
     #[test]
     fn whoever_leaves_the_rest_stay_in_order() {
-        let mut entries =
-            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0, waiting: 0 };
+        let mut entries = Entries {
+            all: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            free: NONE,
+            active: 0,
+            waiting: 0,
+        };
         let lanes: Vec<u32> = (0..5).map(|label| entries.enter(10 + label, label)).collect();
         assert_eq!(entries.leave(lanes[2]), 12);
         assert_eq!(order(&entries), [0, 1, 3, 4]);

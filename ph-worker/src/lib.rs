@@ -52,10 +52,10 @@ mod visit;
 
 pub use connection::ConnectionWorker;
 pub use context::{Context, SettingError};
-#[cfg(feature = "rpc")]
-pub use coroutine::{CallContext, run_rpc};
 #[cfg(feature = "async")]
 pub use coroutine::{AsyncConnectionWorker, AsyncJobWorker, AsyncStream, run_async, run_job_async};
+#[cfg(feature = "rpc")]
+pub use coroutine::{CallContext, run_rpc};
 pub use job::{JobWorker, run_job};
 pub use next::Next;
 pub use ph_core::master::Seat;

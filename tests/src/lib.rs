@@ -16,6 +16,7 @@ pub mod log;
 pub mod preload;
 pub mod process;
 pub mod release;
+pub mod rpc;
 pub mod sandbox;
 pub mod traces;
 pub mod users;
