@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::ScopedJoinHandle;
 
 use ph_rpc::{Decoder, Message, Value};
 use ph_tests::rpc::{Rpc, sum};
@@ -58,7 +59,7 @@ fn s17_reloads_lose_and_double_no_call() {
             let before = served.load(SeqCst);
             server.ok(&["reload"]);
             until("the calls go on", || {
-                served.load(SeqCst) > before || clients.iter().any(|it| it.is_finished())
+                served.load(SeqCst) > before || clients.iter().any(ScopedJoinHandle::is_finished)
             });
         }
         over.store(true, SeqCst);
