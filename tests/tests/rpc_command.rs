@@ -39,7 +39,7 @@ fn what_goes_wrong_is_a_sentence_and_exit_code_1() {
     let address = server.address();
     fails(&[address, "fail", "78", "no more coffee"], 1, "no more coffee");
     fails(&[address, "fly"], 1, "no method \"fly\"");
-    fails(&["--timeout", "0.2", address, "sleep", "60000"], 1, "no answer");
+    fails(&["--timeout", "0.2", address, "sleep", "1500"], 1, "no answer");
     fails(&["--unix", "nobody.sock", "add", "1", "2"], 1, "cannot connect to nobody.sock");
     // A port that is nobody's: it was just given up.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
