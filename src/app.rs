@@ -9,8 +9,9 @@ use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_config::value::choice::WorkerClass;
 use ph_core::master::{self, Hooks, Launch, StartError};
 use ph_core::sys::daemon::{self, Side};
+use ph_rpc::Service;
 use ph_worker::{
-    AsyncConnectionWorker, AsyncJobWorker, ConnectionWorker, Context, Error, JobWorker,
+    AsyncConnectionWorker, AsyncJobWorker, CallContext, ConnectionWorker, Context, Error, JobWorker,
 };
 
 use crate::check::Check;
@@ -113,6 +114,31 @@ impl App {
     ) -> Self {
         self.workers.take(Takes::Connections).coroutines =
             Some(Box::new(move |seat| ph_worker::run_async(seat, &construct)));
+        self
+    }
+
+    /// Workers that answer the calls of msgpack-RPC clients, under `worker_class = rpc`. `construct` runs in each worker's
+    /// process; what its functions share is that worker's.
+    ///
+    /// ```no_run
+    /// use processhandler::App;
+    /// use processhandler::rpc::Service;
+    ///
+    /// App::new("adder")
+    ///     .rpc(|_cx| Ok(Service::new().method("add", |a: i64, b: i64| Ok(a + b))))
+    ///     .main();
+    /// ```
+    ///
+    /// Methods that want the worker's [`Context`] are those of a `Service::<Context>::with_context()`, added by
+    /// `method_with`. All calls run in one thread, which a method must not block: one that waits is a
+    /// `method_async`. A method added by `Service::later` has nobody to answer it here.
+    #[must_use]
+    pub fn rpc<C: CallContext>(
+        mut self,
+        construct: impl Fn(&Context) -> Result<Service<C>, Error> + Sync + 'static,
+    ) -> Self {
+        self.workers.take(Takes::Connections).rpc =
+            Some(Box::new(move |seat| ph_worker::run_rpc(seat, &construct)));
         self
     }
 

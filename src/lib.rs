@@ -11,8 +11,8 @@ mod workers;
 pub use app::App;
 pub use ph_core::master::Hooks;
 pub use ph_worker::{
-    AsyncConnectionWorker, AsyncJobWorker, AsyncStream, ConnectionWorker, Context, Error,
-    JobWorker, Next, Request, Socket, Stream,
+    AsyncConnectionWorker, AsyncJobWorker, AsyncStream, CallContext, ConnectionWorker, Context,
+    Error, JobWorker, Next, Request, Socket, Stream,
 };
 
 /// The command line, for embedding it.

@@ -24,6 +24,8 @@ pub(crate) struct Workers {
     pub(crate) blocking: Option<WorkerMain>,
     /// For `async`.
     pub(crate) coroutines: Option<WorkerMain>,
+    /// For `rpc`.
+    pub(crate) rpc: Option<WorkerMain>,
 }
 
 impl Workers {
@@ -38,10 +40,11 @@ impl Workers {
     /// The worker that these settings ask for, or a sentence why there is none.
     pub(crate) fn of(&self, settings: &Settings) -> Result<&WorkerMain, String> {
         let class = settings.worker_class;
-        let (worker, others) = match class {
-            WorkerClass::Sync | WorkerClass::Thread => (&self.blocking, "async"),
-            WorkerClass::Async => (&self.coroutines, "sync or thread"),
-            WorkerClass::Rpc | WorkerClass::Exec => {
+        let worker = match class {
+            WorkerClass::Sync | WorkerClass::Thread => &self.blocking,
+            WorkerClass::Async => &self.coroutines,
+            WorkerClass::Rpc => &self.rpc,
+            WorkerClass::Exec => {
                 return Err(format!("worker_class = {class}: this version does not know it yet"));
             }
         };
@@ -49,8 +52,23 @@ impl Workers {
             return Err(NO_WORKER.to_owned());
         }
         worker.as_ref().ok_or_else(|| {
-            format!("worker_class = {class}, but this program's workers are made for {others}")
+            let made_for = self.classes();
+            format!("worker_class = {class}, but this program's workers are made for {made_for}")
         })
+    }
+
+    /// The classes that this program's workers can be of, for a sentence.
+    fn classes(&self) -> String {
+        let kinds = [
+            ("sync", &self.blocking),
+            ("thread", &self.blocking),
+            ("async", &self.coroutines),
+            ("rpc", &self.rpc),
+        ];
+        let mut names: Vec<&str> =
+            kinds.iter().filter(|(_, worker)| worker.is_some()).map(|(name, _)| *name).collect();
+        let last = names.pop().unwrap_or("none");
+        if names.is_empty() { last.to_owned() } else { format!("{} or {last}", names.join(", ")) }
     }
 
     /// Runs the worker that a seat asks for.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -133,11 +134,37 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Call a method of a msgpack-RPC server, and print its result as JSON
+    Call(CallArgs),
     /// Print a completion script
     Completions {
         /// For this shell
         shell: Shell,
     },
+}
+
+/// A call of any server.
+#[derive(Debug, ClapArgs)]
+#[command(override_usage = "ph call [OPTIONS] ADDR METHOD [JSON]...\n       \
+    ph call [OPTIONS] --unix PATH METHOD [JSON]...")]
+pub(crate) struct CallArgs {
+    /// Connect to this Unix socket instead of ADDR
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unix: Option<PathBuf>,
+    /// How long the call may take, connecting included
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Send a notification, to which there is no answer
+    #[arg(long)]
+    pub(crate) notify: bool,
+    /// HOST:PORT, the method, and its parameters: each is JSON, or a word that stands for itself
+    #[arg(value_name = "WORD", required = true, allow_negative_numbers = true)]
+    pub(crate) words: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds, above 0".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

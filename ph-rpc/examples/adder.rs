@@ -1,73 +1,60 @@
-//! A server and a client in one: `adder serve PATH` adds what `adder call PATH 1 2 3` sends.
+//! A server and a client in one: `adder serve PATH` adds what `adder call PATH 1 2` sends.
 //!
-//! Any msgpack-RPC client can be the other side. The server takes one connection at a time and shows the
-//! whole use of the codec: feed, take every message, answer, close after an error that ends the stream.
+//! Any msgpack-RPC client can be the other side. `adder list PATH` shows what a server has to offer.
 
 use std::env;
 use std::error::Error;
-use std::io::{self, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::time::Duration;
+use std::os::unix::net::UnixListener;
+use std::sync::Mutex;
+use std::thread;
 
-use ph_rpc::client::Connection;
-use ph_rpc::{CodecError, Decoder, Message, RpcError, Value};
+use ph_rpc::client::{Client, Options};
+use ph_rpc::{Rest, RpcError, Service, Session, serve};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["serve", path] => {
-            for stream in UnixListener::bind(path)?.incoming() {
-                if let Err(error) = serve(stream?) {
+        ["serve", path] => answer(path),
+        ["call", path, numbers @ ..] => {
+            let numbers: Result<Vec<i64>, _> = numbers.iter().map(|n| n.parse()).collect();
+            let client = Client::unix(path, Options::default())?;
+            println!("{}", client.call::<i64, _>("add", &numbers?)?);
+            Ok(())
+        }
+        ["list", path] => {
+            let client = Client::unix(path, Options::default())?;
+            println!("{}", client.call_values("rpc.discover", &[])?);
+            Ok(())
+        }
+        _ => Err("usage: adder serve PATH | adder call PATH NUMBER... | adder list PATH".into()),
+    }
+}
+
+fn answer(path: &str) -> Result<(), Box<dyn Error>> {
+    let total = Mutex::new(0);
+    let service = Service::new()
+        .method("add", |numbers: Rest<i64>| sum(&numbers.0))
+        .doc("The sum of any numbers.")
+        .method("count", move |number: i64| {
+            let mut total = total.lock().map_err(|_| "a panic has left the total undefined")?;
+            *total = sum(&[*total, number])?;
+            Ok(*total)
+        })
+        .doc("The sum of all numbers that were ever counted.");
+    thread::scope(|scope| {
+        for stream in UnixListener::bind(path)?.incoming() {
+            let (service, mut stream) = (&service, stream?);
+            scope.spawn(move || {
+                if let Err(error) = serve(service, &mut Session::default(), &mut stream, &mut ()) {
                     eprintln!("a client is gone: {error}");
                 }
-            }
-            Ok(())
+            });
         }
-        ["call", path, numbers @ ..] => {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            let numbers: Result<Vec<i64>, _> =
-                numbers.iter().map(|number| number.parse()).collect();
-            let params = numbers?.into_iter().map(Value::from).collect();
-            println!("{}", Connection::new(stream).call("add", params)??);
-            Ok(())
-        }
-        _ => Err("usage: adder serve PATH | adder call PATH NUMBER...".into()),
-    }
+        Ok(())
+    })
 }
 
-fn serve(mut stream: UnixStream) -> io::Result<()> {
-    let mut decoder = Decoder::default();
-    while decoder.read_from(&mut stream)? > 0 {
-        loop {
-            let answer = match decoder.next_message() {
-                Ok(Some(Message::Request { msgid, method, params })) => {
-                    Message::response(msgid, dispatch(&method, &params))
-                }
-                Ok(Some(_)) => continue,
-                Ok(None) => break,
-                Err(CodecError::NotRpc { what, msgid: Some(msgid) }) => {
-                    Message::failure(msgid, RpcError::invalid_call(what))
-                }
-                Err(error) => return Err(io::Error::other(error)),
-            };
-            stream.write_all(&answer.to_bytes())?;
-        }
-    }
-    Ok(())
-}
-
-fn dispatch(method: &str, params: &[Value]) -> Result<Value, RpcError> {
-    if method != "add" {
-        return Err(RpcError::invalid_call(format!("no method {method:?}, only \"add\"")));
-    }
-    params
-        .iter()
-        .try_fold(0_i64, |sum, param| {
-            let number = param.as_i64().ok_or_else(|| {
-                RpcError::invalid_call(format!("add takes integers, not {param}"))
-            })?;
-            sum.checked_add(number).ok_or_else(|| RpcError::failed("the sum does not fit 64 bits"))
-        })
-        .map(Value::from)
+fn sum(numbers: &[i64]) -> Result<i64, RpcError> {
+    let sum = numbers.iter().try_fold(0_i64, |sum, &number| sum.checked_add(number));
+    sum.ok_or_else(|| RpcError::failed("the sum does not fit 64 bits"))
 }

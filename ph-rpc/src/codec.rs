@@ -1,14 +1,14 @@
 //! From bytes to messages, in whatever pieces they come.
 
 use std::io::{self, Read};
-
-use rmpv::decode::read_value_with_max_depth;
+use std::mem;
 
 use crate::extent::Extent;
+use crate::frame::Frame;
 use crate::message::Message;
 
 /// How much is read from a stream at a time, in bytes.
-const READ: usize = 8 * 1024;
+const READ: usize = 16 * 1024;
 /// A buffer that grew beyond this, in bytes, is given back as soon as it is empty: a peer that sent one
 /// large message and fell silent should not hold on to its size.
 const KEEP: usize = 64 * 1024;
@@ -85,14 +85,19 @@ impl Default for Limits {
 /// more than one frame and one feed is ever held. Time is linear in the bytes fed.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Bytes from `start` on are not decoded yet.
+    /// Bytes from `start` to `end` are not decoded yet; behind them is room to read into.
     buffer: Vec<u8>,
     /// Where the current frame begins.
     start: usize,
     /// How far the current frame was scanned.
     scanned: usize,
+    end: usize,
     extent: Extent,
-    depth: u16,
+    /// How many arrays and maps a frame may have at most to be within the depth for certain; none if the
+    /// depth is always to be counted.
+    shallow: Option<usize>,
+    /// The longest frame.
+    most: usize,
     failed: Option<CodecError>,
 }
 
@@ -108,27 +113,52 @@ impl Decoder {
     pub fn new(limits: Limits) -> Self {
         let depth = limits.depth.min(Limits::MAX_DEPTH);
         let extent = Extent::new(Limits { depth, ..limits });
-        Self { buffer: Vec::new(), start: 0, scanned: 0, extent, depth, failed: None }
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            scanned: 0,
+            end: 0,
+            extent,
+            // The message's own array and that of its parameters come before those that are counted.
+            shallow: usize::from(depth).checked_sub(2),
+            most: limits.frame,
+            failed: None,
+        }
     }
 
     /// Takes bytes in. After an error that ended the stream they are thrown away.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if self.failed.is_some() {
-            return;
+        if self.failed.is_none() && !bytes.is_empty() {
+            self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+            self.end += bytes.len();
         }
-        self.make_room();
-        self.buffer.extend_from_slice(bytes);
     }
 
-    /// Reads once from `stream` and takes in what came: how many bytes, 0 at its end.
+    /// Room for some 16 KiB or more, to read into; then tell [`Decoder::filled`] how much came.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.room(READ)
+    }
+
+    /// So many bytes were read into [`Decoder::space`].
+    ///
+    /// # Panics
+    ///
+    /// If that is more than there was room for.
+    pub fn filled(&mut self, length: usize) {
+        assert!(length <= self.buffer.len() - self.end, "more was read than there is room for");
+        if self.failed.is_none() {
+            self.end += length;
+        }
+    }
+
+    /// Reads once from `stream`, 16 KiB at most, and takes in what came: how many bytes, 0 at its end.
     ///
     /// # Errors
     ///
     /// The stream's; nothing was taken in then.
     pub fn read_from(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        let mut bytes = [0; READ];
-        let length = stream.read(&mut bytes)?;
-        self.feed(&bytes[..length]);
+        let length = stream.read(&mut self.space()[..READ])?;
+        self.filled(length);
         Ok(length)
     }
 
@@ -139,30 +169,79 @@ impl Decoder {
     /// [`CodecError::NotRpc`] skips the frame and leaves the stream in step: call again. A peer that keeps
     /// sending such is better closed. Any other error is final and returned again ever after.
     pub fn next_message(&mut self) -> Result<Option<Message>, CodecError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        match self.take_frame() {
-            Err(error) if error.is_fatal() => {
-                self.buffer = Vec::new();
-                (self.start, self.scanned) = (0, 0);
-                self.failed = Some(error.clone());
-                Err(error)
+        match self.next_frame()? {
+            Some(frame) => {
+                let message = Message::try_from(frame);
+                if let Err(error) = &message
+                    && error.is_fatal()
+                {
+                    self.failed = Some(error.clone());
+                    (self.start, self.scanned, self.end) = (0, 0, 0);
+                }
+                message.map(Some)
             }
-            outcome => outcome,
+            None => Ok(None),
         }
     }
 
-    /// What was fed and belongs to no message yet: what another decoder needs to go on.
-    #[must_use]
-    pub fn unread(&self) -> &[u8] {
-        &self.buffer[self.start..]
+    /// The next message, borrowed from the buffer, or none until more bytes are fed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::next_message`].
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CodecError> {
+        if let Some(error) = &self.failed {
+            let error = error.clone();
+            self.release();
+            return Err(error);
+        }
+        if self.start == self.end && self.buffer.len() > KEEP {
+            self.release();
+        }
+        let Self { buffer, start, scanned, end, extent, shallow, most, failed } = self;
+        let bytes = &buffer[..*end];
+        // A frame of the usual kind that is here as a whole. It is tried once for each frame, before its scan
+        // begins, so the bytes of a frame that comes in pieces are looked at twice at most.
+        if let Some(nested) = *shallow
+            && extent.is_at_start()
+            && let Ok((frame, length)) = Frame::read(&bytes[*start..], nested)
+            && length <= *most
+        {
+            *start += length;
+            *scanned = *start;
+            return Ok(Some(frame));
+        }
+        let frame = match extent.advance(&bytes[*scanned..]) {
+            Ok(None) => {
+                *scanned = *end;
+                return Ok(None);
+            }
+            Ok(Some(length)) => {
+                let from = mem::replace(start, *scanned + length);
+                *scanned = *start;
+                whole_frame(&bytes[from..*start])
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &frame
+            && error.is_fatal()
+        {
+            *failed = Some(error.clone());
+            (*start, *scanned, *end) = (0, 0, 0);
+        }
+        frame.map(Some)
     }
 
     /// Bytes that were fed and belong to no message yet.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buffer.len() - self.start
+        self.end - self.start
+    }
+
+    /// Those bytes, to go on with elsewhere: another decoder that is fed with them continues here.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     /// True if the stream would be cut inside a message if it ended here.
@@ -171,42 +250,37 @@ impl Decoder {
         !self.extent.is_at_start() || self.buffered() > 0
     }
 
-    fn take_frame(&mut self) -> Result<Option<Message>, CodecError> {
-        let fresh = &self.buffer[self.scanned..];
-        let Some(length) = self.extent.advance(fresh)? else {
-            self.scanned = self.buffer.len();
-            return Ok(None);
-        };
-        let end = self.scanned + length;
-        let mut frame = &self.buffer[self.start..end];
-        // The reader counts two levels for each of ours, and up to three for an element's content. The
-        // scan has seen the frame whole and within the limits, so that this cannot fail: but for a bug.
-        let value = read_value_with_max_depth(&mut frame, usize::from(self.depth) * 2 + 4)
-            .map_err(|_| CodecError::Malformed {
-                what: "a frame that its own scan took for whole",
-            })?;
-        if !frame.is_empty() {
-            return Err(CodecError::Malformed {
-                what: "a frame that ends before its scan says so",
-            });
+    /// Gives the buffer's memory back if nothing is in it, as for a peer that may long be silent.
+    pub fn release(&mut self) {
+        if self.buffered() == 0 {
+            self.buffer = Vec::new();
+            (self.start, self.scanned, self.end) = (0, 0, 0);
         }
-        (self.start, self.scanned) = (end, end);
-        if self.start == self.buffer.len() {
-            self.make_room();
-        }
-        Message::try_from(value).map(Some)
     }
 
-    /// Drops what was decoded, when that is worth the move of what was not: at least as many bytes go as
-    /// are moved, so that each is moved once on average, however the stream is cut.
-    fn make_room(&mut self) {
-        if self.start >= self.buffer.len() - self.start {
-            self.buffer.drain(..self.start);
+    /// Room for `length` bytes behind what is buffered.
+    ///
+    /// What was decoded is dropped when that is worth the move of what was not: at least as many bytes go
+    /// as are moved, so that each is moved once on average, however the stream is cut.
+    fn room(&mut self, length: usize) -> &mut [u8] {
+        let held = self.end - self.start;
+        if self.start >= held {
+            self.buffer.copy_within(self.start..self.end, 0);
             self.scanned -= self.start;
-            self.start = 0;
+            (self.start, self.end) = (0, held);
         }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
-            self.buffer = Vec::new();
+        if self.buffer.len() - self.end < length {
+            let enough = (self.end + length).max(self.buffer.len() * 2);
+            self.buffer.resize(enough, 0);
         }
+        &mut self.buffer[self.end..]
+    }
+}
+
+/// The frame that `bytes` are, by the scan.
+fn whole_frame(bytes: &[u8]) -> Result<Frame<'_>, CodecError> {
+    match Frame::read(bytes, usize::MAX)? {
+        (frame, length) if length == bytes.len() => Ok(frame),
+        _ => Err(CodecError::Malformed { what: "a frame that ends before its scan says so" }),
     }
 }

@@ -68,6 +68,34 @@ impl RpcError {
     }
 }
 
+/// A failure with the error's text, so that handlers may use `?`.
+impl From<std::io::Error> for RpcError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// A failure with the error's text.
+impl From<Box<dyn std::error::Error + Send + Sync>> for RpcError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// A failure with this message.
+impl From<String> for RpcError {
+    fn from(message: String) -> Self {
+        Self::failed(message)
+    }
+}
+
+/// A failure with this message.
+impl From<&str> for RpcError {
+    fn from(message: &str) -> Self {
+        Self::failed(message)
+    }
+}
+
 impl From<RpcError> for Value {
     fn from(error: RpcError) -> Self {
         Self::Array(vec![error.code.into(), error.message.into()])

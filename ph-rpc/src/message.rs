@@ -1,14 +1,13 @@
 //! A message: the three arrays of the protocol, and nothing in between.
 
-use rmpv::encode::{write_value, write_value_ref};
-use rmpv::{Value, ValueRef};
+use rmpv::Value;
+use rmpv::encode::write_value;
 
 use crate::codec::CodecError;
 use crate::error::RpcError;
-
-const REQUEST: u64 = 0;
-const RESPONSE: u64 = 1;
-const NOTIFICATION: u64 = 2;
+use crate::frame::{Frame, NIL, NOTIFICATION, REQUEST};
+use crate::params::read_value;
+use crate::wire;
 
 /// One message of msgpack-RPC.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,71 +78,39 @@ impl Message {
     }
 }
 
-impl TryFrom<Value> for Message {
+impl TryFrom<Frame<'_>> for Message {
     type Error = CodecError;
 
-    /// Reads a message from a value.
+    /// Builds the values of a message that was read.
     ///
     /// # Errors
     ///
-    /// [`CodecError::NotRpc`], with the id where the value can be told to be a request.
-    fn try_from(value: Value) -> Result<Self, CodecError> {
-        let Value::Array(fields) = value else {
-            return Err(not_rpc("not an array"));
-        };
-        match fields.first().and_then(Value::as_u64) {
-            Some(REQUEST) => {
-                // The id first: whatever else is wrong, the caller can be told.
-                let msgid = fields.get(1).and_then(msgid);
-                let refuse = |what| CodecError::NotRpc { what, msgid };
-                let [_, _, method, params] =
-                    arity(fields).ok_or(refuse("a request of other than 4 fields"))?;
-                let msgid = msgid.ok_or(refuse("a request whose id is no 32-bit number"))?;
-                let (method, params) = call(method, params).map_err(refuse)?;
-                Ok(Self::Request { msgid, method, params })
+    /// [`CodecError::NotRpc`] for a method that is not UTF-8 and for packed parameters.
+    fn try_from(frame: Frame<'_>) -> Result<Self, CodecError> {
+        match frame {
+            Frame::Request { msgid, method, params } => {
+                let refuse = |what| CodecError::NotRpc { what, msgid: Some(msgid) };
+                let method = text(method).map_err(refuse)?;
+                Ok(Self::Request { msgid, method, params: params.try_values(refuse)? })
             }
-            Some(RESPONSE) => {
-                let [_, id, error, result] =
-                    arity(fields).ok_or(not_rpc("a response of other than 4 fields"))?;
-                let msgid = msgid(&id).ok_or(not_rpc("a response whose id is no 32-bit number"))?;
-                let result = if error.is_nil() { Ok(result) } else { Err(error) };
+            Frame::Response { msgid, result } => {
+                let result = match result {
+                    Ok(result) => Ok(read_value(&mut &*result)?),
+                    Err(error) => Err(read_value(&mut &*error)?),
+                };
                 Ok(Self::Response { msgid, result })
             }
-            Some(NOTIFICATION) => {
-                let [_, method, params] =
-                    arity(fields).ok_or(not_rpc("a notification of other than 3 fields"))?;
-                let (method, params) = call(method, params).map_err(not_rpc)?;
-                Ok(Self::Notification { method, params })
+            Frame::Notification { method, params } => {
+                let refuse = |what| CodecError::NotRpc { what, msgid: None };
+                let method = text(method).map_err(refuse)?;
+                Ok(Self::Notification { method, params: params.try_values(refuse)? })
             }
-            _ => Err(not_rpc("an array that begins with none of the types 0, 1 and 2")),
         }
     }
 }
 
-fn not_rpc(what: &'static str) -> CodecError {
-    CodecError::NotRpc { what, msgid: None }
-}
-
-fn arity<const N: usize>(fields: Vec<Value>) -> Option<[Value; N]> {
-    fields.try_into().ok()
-}
-
-fn msgid(value: &Value) -> Option<u32> {
-    value.as_u64()?.try_into().ok()
-}
-
-/// The method and the parameters of a call.
-fn call(method: Value, params: Value) -> Result<(String, Vec<Value>), &'static str> {
-    let method = match method {
-        Value::String(text) => text.into_str(),
-        Value::Binary(bytes) => String::from_utf8(bytes).ok(),
-        _ => return Err("a method that is neither str nor bin"),
-    };
-    let method = method.ok_or("a method that is not UTF-8")?;
-    match params {
-        Value::Array(params) => Ok((method, params)),
-        _ => Err("parameters that are not an array"),
-    }
+fn text(method: &[u8]) -> Result<String, &'static str> {
+    std::str::from_utf8(method).map(str::to_owned).map_err(|_| "a method that is not UTF-8")
 }
 
 /// Appends the bytes of `message` to `out`.
@@ -153,19 +120,16 @@ fn call(method: Value, params: Value) -> Result<(String, Vec<Value>), &'static s
 pub fn encode(message: &Message, out: &mut Vec<u8>) {
     match message {
         Message::Request { msgid, method, params } => {
-            array_header(out, 4);
-            scalar(out, REQUEST);
-            scalar(out, *msgid);
-            scalar(out, method.as_str());
+            out.extend_from_slice(&[0x94, REQUEST]);
+            wire::uint(out, *msgid);
+            wire::text(out, method);
             array(out, params);
         }
         Message::Response { msgid, result } => {
-            array_header(out, 4);
-            scalar(out, RESPONSE);
-            scalar(out, *msgid);
+            wire::response(out, *msgid);
             match result {
                 Ok(result) => {
-                    scalar(out, ValueRef::Nil);
+                    out.push(NIL);
                     value(out, result);
                 }
                 Err(error) => {
@@ -174,57 +138,44 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
                     } else {
                         value(out, error);
                     }
-                    scalar(out, ValueRef::Nil);
+                    out.push(NIL);
                 }
             }
         }
         Message::Notification { method, params } => {
-            array_header(out, 3);
-            scalar(out, NOTIFICATION);
-            scalar(out, method.as_str());
+            out.extend_from_slice(&[0x93, NOTIFICATION]);
+            wire::text(out, method);
             array(out, params);
         }
     }
 }
 
-const TAKES_ALL: &str = "a Vec takes every write";
-
-fn scalar<'a>(out: &mut Vec<u8>, value: impl Into<ValueRef<'a>>) {
-    write_value_ref(out, &value.into()).expect(TAKES_ALL);
-}
-
 fn value(out: &mut Vec<u8>, value: &Value) {
-    write_value(out, value).expect(TAKES_ALL);
+    write_value(out, value).expect("a Vec takes every write");
 }
 
 fn array(out: &mut Vec<u8>, items: &[Value]) {
-    array_header(out, items.len());
+    wire::array(out, items.len());
     for item in items {
         value(out, item);
-    }
-}
-
-/// The shortest header of an array (the msgpack format: fixarray, array 16, array 32).
-fn array_header(out: &mut Vec<u8>, len: usize) {
-    match len {
-        0..=15 => out.push(0x90 | len as u8),
-        16..=0xffff => {
-            out.push(0xdc);
-            out.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(0xdd);
-            out.extend_from_slice(&(len as u32).to_be_bytes());
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Decoder;
 
     fn parse(fields: Vec<Value>) -> Result<Message, CodecError> {
-        Value::Array(fields).try_into()
+        let mut bytes = Vec::new();
+        write_value(&mut bytes, &Value::Array(fields)).unwrap();
+        only_message(&bytes)
+    }
+
+    fn only_message(bytes: &[u8]) -> Result<Message, CodecError> {
+        let mut decoder = Decoder::default();
+        decoder.feed(bytes);
+        decoder.next_message().map(|message| message.expect("a whole message"))
     }
 
     #[test]
@@ -268,7 +219,7 @@ mod tests {
                 Some(8),
             ),
             (
-                vec![0.into(), 8.into(), vec![0xffu8].as_slice().into(), Value::Nil],
+                vec![0.into(), 8.into(), vec![0xffu8].as_slice().into(), Value::Array(vec![])],
                 "a method that is not UTF-8",
                 Some(8),
             ),
@@ -287,13 +238,13 @@ mod tests {
             assert!(what.starts_with(start), "{fields:?}: {what}");
             assert_eq!(msgid, id, "{fields:?}");
         }
-        assert!(Message::try_from(Value::from(71)).is_err());
+        assert!(only_message(b"\x47").is_err());
     }
 
     #[test]
     fn a_failure_without_an_error_is_still_a_failure() {
         let message = Message::Response { msgid: 4, result: Err(Value::Nil) };
-        let value = rmpv::decode::read_value(&mut message.to_bytes().as_slice()).unwrap();
-        assert_eq!(Message::try_from(value), Ok(Message::failure(4, RpcError::failed(""))));
+        let read = only_message(&message.to_bytes());
+        assert_eq!(read, Ok(Message::failure(4, RpcError::failed(""))));
     }
 }

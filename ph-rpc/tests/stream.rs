@@ -1,6 +1,6 @@
 //! The decoder as a peer sees it: whole, in pieces, byte by byte, and with hostile bytes.
 
-use ph_rpc::{CodecError, Decoder, Limits, Message, Value, encode};
+use ph_rpc::{CodecError, Decoder, Limits, Message, Rest, Service, Session, Value, encode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -102,6 +102,17 @@ proptest! {
             Some(piece)
         });
         prop_assert_eq!(&decode(limits, pieces.collect::<Vec<_>>()), &whole);
+    }
+
+    /// By serde, which is another reader and another writer than the codec's.
+    #[test]
+    fn every_type_survives_a_service(params in vec(values(), 0..10)) {
+        let service = Service::new().method("all", |all: Rest<Value>| Ok(all.0));
+        let mut session = Session::default();
+        session.feed(&Message::request(1, "all", params.clone()).to_bytes());
+        let _ = service.dispatch(&mut session, &mut (), &mut Vec::new()).unwrap();
+        let said = decode(Limits { frame: 1 << 30, ..Limits::CONTROL }, [session.output()]);
+        prop_assert_eq!(said, [Ok(Message::success(1, Value::Array(params)))]);
     }
 
     /// The scan and the reader are two opinions on where a value ends: the decoder reports a

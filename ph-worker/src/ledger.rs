@@ -30,6 +30,8 @@ struct Entries {
     newest: u32,
     free: u32,
     active: u64,
+    /// Those that wait for something, and that the master need not watch: they are in no list.
+    waiting: u64,
 }
 
 /// All requests of one worker, in the order in which they began: the oldest is the one that can be late.
@@ -43,8 +45,14 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(slot: &'static Slot) -> Self {
-        let entries =
-            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0 };
+        let entries = Entries {
+            all: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            free: NONE,
+            active: 0,
+            waiting: 0,
+        };
         Self { slot, entries: Mutex::new(entries) }
     }
 
@@ -58,9 +66,32 @@ impl Ledger {
 
     /// Strikes out a request that has ended, and counts it.
     pub(crate) fn end(&self, lane: Lane) {
+        self.end_all(lane, 1);
+    }
+
+    /// Strikes out what began as one and was so many requests, and counts those.
+    pub(crate) fn end_all(&self, lane: Lane, count: u64) {
         let mut entries = self.lock();
         let began = entries.leave(lane.0);
-        self.slot.finished(slots::now().saturating_sub(began));
+        self.slot.finished(count, slots::now().saturating_sub(began));
+        self.show(&entries);
+    }
+
+    /// A request begins to wait for something. Its worker sees to it that it does not wait too long: it is under way, but never
+    /// late.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn begin_waiting(&self) {
+        let mut entries = self.lock();
+        entries.waiting += 1;
+        self.show(&entries);
+    }
+
+    /// It has ended, after so long.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn end_waiting(&self, took: Duration) {
+        let mut entries = self.lock();
+        entries.waiting -= 1;
+        self.slot.finished(1, took.as_nanos() as u64);
         self.show(&entries);
     }
 
@@ -83,7 +114,7 @@ impl Ledger {
 
     fn show(&self, entries: &Entries) {
         let oldest = entries.all.get(entries.oldest as usize).map(|entry| entry.began);
-        self.slot.under_way(entries.active, oldest);
+        self.slot.under_way(entries.active + entries.waiting, oldest);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -149,8 +180,14 @@ mod tests {
 
     #[test]
     fn whoever_leaves_the_rest_stay_in_order() {
-        let mut entries =
-            Entries { all: Vec::new(), oldest: NONE, newest: NONE, free: NONE, active: 0 };
+        let mut entries = Entries {
+            all: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            free: NONE,
+            active: 0,
+            waiting: 0,
+        };
         let lanes: Vec<u32> = (0..5).map(|label| entries.enter(10 + label, label)).collect();
         assert_eq!(entries.leave(lanes[2]), 12);
         assert_eq!(order(&entries), [0, 1, 3, 4]);

@@ -9,7 +9,7 @@
 //! *Who works.* A `sync` worker is one thread that accepts and works in turn. A `thread` and an `async` worker have a
 //! *front*, the first thread, which accepts and takes signals, and a *crew* behind it: a pool of threads, or one thread
 //! with a tokio runtime. Between them is a *desk* that counts what is in hand; when the crew is full, the front stops
-//! accepting. The listeners are in an epoll set of the front's own in every case.
+//! accepting. An `rpc` worker is an `async` one whose connections speak msgpack-RPC. The listeners are in an epoll set of the front's own in every case.
 //!
 //! *What counts.* A *hold* is a connection or job in hand, counted in the worker's claim in shared memory, which
 //! the master can close to an idle worker and to no other. A *visit* is where a connection stands: waiting for its first
@@ -54,6 +54,8 @@ pub use connection::ConnectionWorker;
 pub use context::{Context, SettingError};
 #[cfg(feature = "async")]
 pub use coroutine::{AsyncConnectionWorker, AsyncJobWorker, AsyncStream, run_async, run_job_async};
+#[cfg(feature = "rpc")]
+pub use coroutine::{CallContext, run_rpc};
 pub use job::{JobWorker, run_job};
 pub use next::Next;
 pub use ph_core::master::Seat;

@@ -85,8 +85,44 @@ impl Visit {
     /// A byte went one way or the other.
     pub(crate) fn touch(&self) {
         if matches!(self.stage.get(), Stage::Waiting | Stage::Moved) {
-            self.open_whole();
+            if self.counted.get() {
+                self.stage.set(Stage::Idle);
+            } else {
+                self.open_whole();
+            }
         }
+    }
+
+    /// From its first byte on it is counted by its requests alone.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn counts_itself(&self) {
+        self.counted.set(true);
+    }
+
+    /// Several requests begin that will end together, before anything else happens on this thread.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn begin_batch(&self) -> Lane {
+        self.post.ledger.begin(self.label.get())
+    }
+
+    /// They have ended: so many of them.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn end_batch(&self, lane: Lane, count: u64) {
+        self.post.ledger.end_all(lane, count);
+        self.post.count();
+    }
+
+    /// A request begins that waits for something, and is limited here.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn begin_waiting(&self) {
+        self.post.ledger.begin_waiting();
+    }
+
+    /// It has ended, after so long.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn end_waiting(&self, took: Duration) {
+        self.post.ledger.end_waiting(took);
+        self.post.count();
     }
 
     /// It is over. What was never counted by a guard counts as one request, if there was anything of it at all.

@@ -17,6 +17,7 @@ pub mod manager;
 pub mod preload;
 pub mod process;
 pub mod release;
+pub mod rpc;
 pub mod sandbox;
 pub mod traces;
 pub mod users;

@@ -10,7 +10,7 @@ use crate::{e2e, setup, tidy};
 /// belongs to it.
 type Named = (&'static str, fn(&Workspace) -> Result);
 
-const STEPS: [Named; 7] = [
+const STEPS: [Named; 8] = [
     ("setup", |workspace| setup::run(&workspace.root)),
     ("fmt", |workspace| Step::cargo("fmt --all -- --check").run(&workspace.root)),
     ("tidy", tidy::run),
@@ -26,6 +26,15 @@ const STEPS: [Named; 7] = [
     // The black-box suite is the next step: it needs programs built first, and leaves nothing
     // behind.
     ("test", |workspace| Step::cargo("test --workspace --exclude ph-tests").run(&workspace.root)),
+    // What the product leaves out: nothing else builds these.
+    ("features", |workspace| {
+        Step::cargo("clippy -p ph-rpc --all-features --all-targets -- -D warnings")
+            .run(&workspace.root)?;
+        Step::cargo("doc -p ph-rpc --all-features --no-deps")
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .run(&workspace.root)?;
+        Step::cargo("test -p ph-rpc --all-features").run(&workspace.root)
+    }),
     ("e2e", |workspace| e2e::run(workspace, &e2e::Plan::default())),
 ];
 
@@ -76,7 +85,7 @@ mod tests {
     fn all_one_or_the_rest() {
         assert_eq!(names(None, None).len(), STEPS.len());
         assert_eq!(names(Some("tidy"), None), ["tidy"]);
-        assert_eq!(names(None, Some("test")), ["test", "e2e"]);
+        assert_eq!(names(None, Some("test")), ["test", "features", "e2e"]);
     }
 
     #[test]

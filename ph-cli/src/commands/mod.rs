@@ -1,5 +1,6 @@
 //! One file per command, or per family of commands.
 
+mod call;
 mod completions;
 mod config;
 mod events;
@@ -19,15 +20,18 @@ use crate::master::Master;
 use crate::place;
 
 pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
-    if let Command::Completions { shell } = args.command {
-        return completions::print(host, shell);
-    }
+    // What needs no configuration.
+    let command = match args.command {
+        Command::Completions { shell } => return completions::print(host, shell),
+        Command::Call(args) => return call::call(args),
+        command => command,
+    };
     let request = place::request(&args.place, host.default_config());
     if let Some(exit) = host.resume(request.as_ref().ok()) {
         return Ok(exit);
     }
     let request = request?;
-    match args.command {
+    match command {
         Command::Run => lifecycle::run(host, &request),
         Command::Start => lifecycle::start(host, &request),
         Command::Stop { quick } => lifecycle::stop(&request, quick),
@@ -41,7 +45,9 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Log(command) => log::dispatch(&request, &command),
         Command::Events { follow, json } => events::print(&request, follow, json),
         Command::Why { id, json } => why::explain(&request, id, json),
-        Command::Completions { .. } => unreachable!("answered above, without a configuration"),
+        Command::Completions { .. } | Command::Call(_) => {
+            unreachable!("answered above, without a configuration")
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::Master;
 use super::control::Incoming;
 use crate::arbiter::{Event, ScaleBy, Slots, Speed, Ticket};
 
-/// Bites of 8 KiB that are taken from a client that has hung up: more than a socket's buffer holds.
+/// Bites of 16 KiB that are taken from a client that has hung up: more than a socket's buffer holds.
 const LAST_BITES: usize = 64;
 
 /// What a request leads to.

@@ -50,11 +50,11 @@ impl Slot {
         self.active.store(active, Relaxed);
     }
 
-    /// Counts a request that has ended, and the nanoseconds that it took.
-    pub fn finished(&self, took: u64) {
+    /// Counts requests that have ended, and the nanoseconds that they took.
+    pub fn finished(&self, count: u64, took: u64) {
         // Only the owner writes: load and store do, and cost less than an atomic addition.
         self.busy.store(self.busy.load(Relaxed).saturating_add(took), Relaxed);
-        self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
+        self.requests.store(self.requests.load(Relaxed) + count, Relaxed);
     }
 
     /// Empties the slot for its next owner. The master does this, between two owners.

@@ -5,6 +5,8 @@
 //! would wake every worker for each connection.
 
 mod registry;
+#[cfg(feature = "rpc")]
+mod rpc;
 mod stream;
 
 use std::future::Future;
@@ -17,7 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use ph_core::master::Seat;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::acceptor::Accepted;
@@ -31,6 +33,8 @@ use crate::post::Post;
 use crate::{Context, Error, Next, panics};
 pub(crate) use registry::Cord;
 use registry::Registry;
+#[cfg(feature = "rpc")]
+pub use rpc::{CallContext, run_rpc};
 pub use stream::AsyncStream;
 
 /// A worker for connections, each in a coroutine of its own.
@@ -109,21 +113,11 @@ pub fn run_async<W: AsyncConnectionWorker>(
         Ok(worker)
     };
     let work = async |worker: Rc<W>, cx: &Context, desk: &Arc<Desk>| {
-        serve(&worker, cx.post(), desk, inbox).await;
+        serve(&worker, cx.post(), desk, inbox, cx.config().timeout).await;
         worker.stop(cx).await;
     };
-    run(seat, build, work, |cx, desk| {
-        let hand_over = |accepted| {
-            // The other end is gone only after a panic, which ends the worker.
-            let _ = orders.send(Order::Serve(accepted));
-        };
-        let drain = || {
-            let _ = orders.send(Order::Drain);
-        };
-        let served = front::serve(cx, desk, "coroutine", hand_over, drain);
-        drop(orders);
-        served.map_err(Into::into)
-    })
+    let most = seat.settings.max_coroutines as usize;
+    run(seat, most, build, work, |cx, desk| accept(cx, desk, orders))
 }
 
 /// Runs a worker for jobs in this process, as coroutines; returns its exit code.
@@ -151,22 +145,38 @@ pub fn run_job_async<W: AsyncJobWorker>(
         }
         worker.stop(cx).await;
     };
-    run(seat, build, work, |cx, desk| {
+    let most = seat.settings.max_coroutines as usize;
+    run(seat, most, build, work, |cx, desk| {
         front::wait(cx, desk, "coroutine");
         Ok(())
     })
 }
 
-/// Boots the second thread, runs `front` in this one, and waits for the other.
+/// What the first thread does: it accepts, and hands over.
+fn accept(cx: &Context, desk: &Desk, orders: UnboundedSender<Order>) -> Result<(), Error> {
+    let hand_over = |accepted| {
+        // The other end is gone only after a panic, which ends the worker.
+        let _ = orders.send(Order::Serve(accepted));
+    };
+    let drain = || {
+        let _ = orders.send(Order::Drain);
+    };
+    let served = front::serve(cx, desk, "coroutine", hand_over, drain);
+    // There are no more of them.
+    drop(orders);
+    served.map_err(Into::into)
+}
+
+/// Boots the second thread, runs `front` in this one, and waits for the other. No more than `most` are in hand.
 fn run<W>(
     seat: Seat,
+    most: usize,
     build: impl AsyncFn(&Context) -> Result<W, Error> + Sync,
     work: impl AsyncFnOnce(Rc<W>, &Context, &Arc<Desk>) + Send,
     front: impl FnOnce(&Context, &Desk) -> Result<(), Error>,
 ) -> u8 {
     let frame = Frame::of(seat);
     let post = Arc::clone(frame.context.post());
-    let most = post.settings.max_coroutines as usize;
     let desk = post.stop.hang_bell().and_then(|()| Desk::new(Arc::clone(&post), most));
     let desk = match desk {
         Ok(desk) => Arc::new(desk),
@@ -208,15 +218,17 @@ fn run<W>(
     served.map_or_else(|code| code, |served| frame.ended(served, desk.has_panicked()))
 }
 
-/// Runs a coroutine for each connection that comes, until the first thread has no more of them.
+/// Runs a coroutine for each connection that comes, until the first thread has no more of them. Clients may be silent for so
+/// long.
 async fn serve<W: AsyncConnectionWorker>(
     worker: &Rc<W>,
     post: &Arc<Post>,
     desk: &Arc<Desk>,
     mut inbox: UnboundedReceiver<Order>,
+    silence: Option<Duration>,
 ) {
     let registry = Rc::new(Registry::default());
-    if let Some(limit) = post.settings.timeout {
+    if let Some(limit) = silence {
         let registry = Rc::clone(&registry);
         tokio::task::spawn_local(async move { registry.cut_the_silent(limit).await });
     }

@@ -24,7 +24,7 @@ impl Cord {
     }
 
     /// Remembers whom to wake.
-    pub(super) fn wait(&self, waker: &Waker) {
+    pub(crate) fn wait(&self, waker: &Waker) {
         let mut waiting = self.waiting.borrow_mut();
         if !waiting.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *waiting = Some(waker.clone());

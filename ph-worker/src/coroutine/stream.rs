@@ -64,6 +64,44 @@ impl AsyncStream {
         true
     }
 
+    /// Whether another worker will go on with the connection, if `more` bytes of it are put back.
+    #[cfg(feature = "rpc")]
+    pub(super) fn can_move(&self, more: usize) -> bool {
+        self.context.stop().is_asked()
+            && !self.is_too_much(more)
+            && self.context.post().way_on(&self.rest).is_some()
+    }
+
+    /// Whether that is more than can go along.
+    #[cfg(feature = "rpc")]
+    pub(super) fn is_too_much(&self, more: usize) -> bool {
+        self.rest.len() + more > ph_core::channel::MOST_UNREAD
+    }
+
+    /// A read of what belongs to a request that has begun to come, whatever the worker was asked.
+    #[cfg(feature = "rpc")]
+    pub(super) fn poll_rest(
+        &mut self,
+        task: &mut Task<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(self.read_inner(task, buffer))?;
+        if buffer.filled().len() == before {
+            self.rest.end();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Has the kernel look now and then whether the other end still exists; it does for a Unix socket.
+    #[cfg(feature = "rpc")]
+    pub(super) fn set_keepalive(&self) -> io::Result<()> {
+        match &self.inner {
+            Inner::Tcp(stream) => Ok(rustix::net::sockopt::set_socket_keepalive(stream, true)?),
+            Inner::Unix(_) => Ok(()),
+        }
+    }
+
     /// Who is at the other end, for people: `127.0.0.1:4711`, or `unix`.
     pub fn peer(&self) -> String {
         match &self.inner {

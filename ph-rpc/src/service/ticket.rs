@@ -1,0 +1,22 @@
+//! Which call an answer is for.
+
+/// A call under way on one connection: what is needed to answer it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) msgid: Option<u32>,
+    pub(crate) method: u32,
+}
+
+impl Ticket {
+    /// The method, as its place in [`Service::methods`](super::Service::methods).
+    #[must_use]
+    pub fn method(self) -> usize {
+        self.method as usize
+    }
+
+    /// The id of the request; none for a notification, which is not answered.
+    #[must_use]
+    pub fn msgid(self) -> Option<u32> {
+        self.msgid
+    }
+}

@@ -1,0 +1,80 @@
+//! `worker_class = rpc`: msgpack-RPC, with a coroutine for each connection and none for its calls.
+//!
+//! A handler that is ready at once is called where its message lies, and costs neither a task nor memory; one that
+//! waits is polled by its connection's coroutine. Nothing is read from a connection that has as many calls under way,
+//! or as many answers to read, as it may ([`ph_rpc::Bounds`]).
+
+mod calls;
+mod link;
+mod room;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ph_core::master::Seat;
+use ph_rpc::Service;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{AsyncConnectionWorker, AsyncStream, accept, run, serve};
+use crate::desk::Desk;
+use crate::{Context, Error, Next};
+use link::Link;
+use room::Room;
+
+/// What a service's methods are given, made for each connection: nothing, the worker's [`Context`], or what an application
+/// makes of that.
+pub trait CallContext: 'static {
+    /// For a connection of this worker's.
+    fn of(cx: &Context) -> Self;
+}
+
+impl CallContext for () {
+    fn of(_: &Context) -> Self {}
+}
+
+impl CallContext for Context {
+    fn of(cx: &Context) -> Self {
+        cx.clone()
+    }
+}
+
+/// All connections of a worker have this in common.
+struct Server<C> {
+    service: Rc<Service<C>>,
+    room: Rc<Room>,
+    desk: Arc<Desk>,
+}
+
+impl<C: CallContext> AsyncConnectionWorker for Server<C> {
+    async fn handle_request(
+        &self,
+        stream: AsyncStream,
+        cx: Context,
+    ) -> Result<Next<AsyncStream>, Error> {
+        cx.visit().counts_itself();
+        stream.set_nodelay(true)?;
+        // Silence is no reason to end a connection, so a client that is gone without a word has to be found otherwise.
+        stream.set_keepalive()?;
+        let mut link = Link::new(self, stream, &cx);
+        poll_fn(|task| link.poll(task)).await?;
+        Ok(link.into_next())
+    }
+}
+
+/// Runs a worker for a service's calls in this process; returns its exit code.
+pub fn run_rpc<C: CallContext>(
+    seat: Seat,
+    construct: impl Fn(&Context) -> Result<Service<C>, Error> + Sync,
+) -> u8 {
+    let (orders, inbox) = unbounded_channel();
+    let build = async |cx: &Context| construct(cx);
+    let work = async |service: Rc<Service<C>>, cx: &Context, desk: &Arc<Desk>| {
+        let room = Rc::new(Room::new(cx.config().max_coroutines as usize));
+        let server = Rc::new(Server { service, room, desk: Arc::clone(desk) });
+        // `timeout` limits calls here; clients may be silent for as long as they like.
+        serve(&server, cx.post(), desk, inbox, None).await;
+    };
+    // Calls are limited, and not those who might make some.
+    run(seat, usize::MAX, build, work, |cx, desk| accept(cx, desk, orders))
+}

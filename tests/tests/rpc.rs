@@ -1,0 +1,213 @@
+//! `worker_class = rpc`: calls, their errors and limits, as clients see them.
+
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use ph_rpc::client::{CallError, Client};
+use ph_rpc::{Decoder, Message, RpcError, Value, code};
+use ph_tests::rpc::{Rpc, sum};
+use ph_tests::until;
+
+#[track_caller]
+fn refusal(client: &Client, method: &str, params: &[Value]) -> RpcError {
+    match client.call_values(method, params) {
+        Err(CallError::Refused(error)) => error,
+        other => panic!("{method}: {other:?}"),
+    }
+}
+
+#[test]
+fn calls_are_answered_and_counted() {
+    let server = Rpc::start("calls", "number_workers = 1\n");
+    let client = server.caller();
+    assert_eq!(client.call::<i64, _>("add", &(1, 2)).unwrap(), 3);
+    assert_eq!(client.call::<String, _>("echo", &("grüß dich",)).unwrap(), "grüß dich");
+    let worker = server.settled(1)[0].1.pid();
+    assert_eq!(client.call::<i32, _>("pid", &()).unwrap(), worker);
+    assert_eq!(client.call::<(u32, u32), _>("worker", &()).unwrap(), (0, 1));
+    assert_eq!(refusal(&client, "fail", &[7.into(), "no".into()]), RpcError::new(7, "no"));
+    // A notification is a call that is not answered; the next one tells that it was made.
+    client.notify("kv_set", &("a", [1, 2])).unwrap();
+    assert_eq!(client.call::<Vec<i64>, _>("kv_get", &("a",)).unwrap(), [1, 2]);
+    assert_eq!(client.call::<u64, _>("sleep", &(1,)).unwrap(), 1);
+    until("each is counted", || server.status()["totals"]["requests"] == 8);
+    assert_eq!(server.status()["workers"][0]["active"], 0);
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn what_can_not_be_called_is_told_why() {
+    let server = Rpc::start("invalid", "number_workers = 1\n");
+    let client = server.caller();
+    for (method, params, told) in [
+        ("fly", vec![], "no method \"fly\""),
+        ("add", vec![1.into()], "takes 2 arguments, not 1"),
+        ("add", vec![1.into(), "two".into()], "argument 2"),
+    ] {
+        let error = refusal(&client, method, &params);
+        assert_eq!(error.code, code::INVALID_CALL, "{error:?}");
+        assert!(error.message.contains(told), "{error:?}");
+    }
+    // What is not even msgpack ends that connection, and no other.
+    let mut stream = server.stream();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n\xc1").unwrap();
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answers = Vec::new();
+    let _ = stream.read_to_end(&mut answers);
+    assert_eq!(client.call::<i64, _>("add", &(1, 2)).unwrap(), 3);
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_thousand_calls_are_under_way_on_one_connection() {
+    let server = Rpc::start("thousand", "number_workers = 1\nmax_coroutines = 1000\n");
+    let client = server.caller();
+    let began = Instant::now();
+    let sleeps: Vec<_> =
+        (0..1000).map(|_| client.start::<u64, _>("sleep", &(200,)).unwrap()).collect();
+    until("all are under way", || server.status()["workers"][0]["active"] == 1000);
+    for sleep in sleeps {
+        assert_eq!(sleep.wait().unwrap(), 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let sums: Vec<_> = (0..1000).map(|n| client.start::<i64, _>("add", &(n, 1)).unwrap()).collect();
+    for (n, sum) in (0..).zip(sums) {
+        assert_eq!(sum.wait().unwrap(), n + 1);
+    }
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn calls_that_wait_wait_together() {
+    let server = Rpc::start("together", "number_workers = 1\n");
+    let client = server.caller();
+    let began = Instant::now();
+    let sleeps: Vec<_> =
+        (0..100).map(|_| client.start::<u64, _>("sleep", &(200,)).unwrap()).collect();
+    // Nor does another call wait for them.
+    assert_eq!(client.call::<i64, _>("add", &(1, 2)).unwrap(), 3);
+    for sleep in sleeps {
+        sleep.wait().unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    server.ok(&["stop"]);
+}
+
+/// One call more than there is room for is not lost, on whatever connection it comes.
+#[test]
+fn max_coroutines_is_shared_by_all_connections() {
+    let server = Rpc::start("room", "number_workers = 1\nmax_coroutines = 4\n");
+    let clients: Vec<Client> = (0..6).map(|_| server.caller()).collect();
+    let sleeps: Vec<_> =
+        (0..48).map(|n| clients[n % 6].start::<u64, _>("sleep", &(20,)).unwrap()).collect();
+    let began = Instant::now();
+    for sleep in sleeps {
+        let active = server.status()["workers"][0]["active"].as_u64().unwrap();
+        assert!(active <= 5, "{active} under way");
+        sleep.wait().unwrap();
+    }
+    assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_call_past_timeout_is_answered_and_its_worker_lives() {
+    let server = Rpc::start("timeout", "number_workers = 1\ntimeout = 0.5\n");
+    let worker = server.settled(1)[0].1;
+    let client = server.caller();
+    let late = client.start::<u64, _>("sleep", &(60_000,)).unwrap();
+    let short = client.start::<u64, _>("sleep", &(10,)).unwrap();
+    assert_eq!(short.wait().unwrap(), 10);
+    match late.wait() {
+        Err(CallError::Refused(error)) => {
+            assert_eq!(error.code, code::FAILED);
+            assert_eq!(error.message, "sleep timed out after 500ms");
+        }
+        other => panic!("{other:?}"),
+    }
+    until("both are counted", || server.status()["totals"]["requests"] == 2);
+    // Nor does silence end the connection, or the call have ended the worker: the master looks four times in each limit.
+    let error = refusal(&client, "sleep", &[60_000.into()]);
+    assert!(error.message.contains("timed out"), "{error:?}");
+    assert_eq!(client.call::<i32, _>("pid", &()).unwrap(), worker.pid());
+    let log = server.read("app.log");
+    assert!(!log.contains("past timeout"), "{log}");
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_panic_is_answered_and_told_and_costs_no_call() {
+    let server = Rpc::start("panic", "number_workers = 1\ngraceful_timeout = 10\n");
+    let worker = server.settled(1)[0].1;
+    let client = server.caller();
+    let sleep = client.start::<u64, _>("sleep", &(300,)).unwrap();
+    let error = refusal(&client, "panic", &["on purpose".into()]);
+    assert_eq!(error.code, code::FAILED);
+    assert!(error.message.starts_with("panic panicked"), "{error:?}");
+    assert_eq!(sleep.wait().unwrap(), 300);
+    // On the same connection, by another worker.
+    until("another worker answers", || client.call::<i32, _>("pid", &()).unwrap() != worker.pid());
+    assert!(server.read("app.log").contains("on purpose"));
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_client_that_never_reads_is_not_read_from() {
+    let server = Rpc::start("deaf", "number_workers = 1\n");
+    let worker = server.settled(1)[0].1;
+    let mut deaf = server.stream();
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    // echo(32 KiB of x), again and again: 256 MiB, if somebody took it.
+    let mut call = b"\x94\x00\x01\xa4echo\x91\xda\x80\x00".to_vec();
+    call.resize(call.len() + 0x8000, b'x');
+    let before = worker.resident();
+    let taken = (0..8192).take_while(|_| deaf.write_all(&call).is_ok()).count();
+    assert!(taken < 2048, "{taken} calls were taken");
+    let after = worker.resident();
+    assert!(after < before + (16 << 20), "{before} bytes before, {after} after");
+    // The others do not notice.
+    assert_eq!(server.caller().call::<i64, _>("add", &(1, 2)).unwrap(), 3);
+    drop(deaf);
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_client_that_has_said_all_it_will_is_answered() {
+    let server = Rpc::start("half", "number_workers = 1\n");
+    let mut stream = server.stream();
+    stream.write_all(b"\x94\x00\x07\xa5sleep\x91\xcc\xc8").unwrap();
+    stream.write_all(&sum(9)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    assert_eq!(answers, b"\x94\x01\x09\xc0\x0a\x94\x01\x07\xc0\xcc\xc8");
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn a_stop_answers_what_was_sent() {
+    let server = Rpc::start("stop", "number_workers = 2\ngraceful_timeout = 15\n");
+    let mut stream = server.stream();
+    // It waits, and those behind it are not waited for before the stop.
+    stream.write_all(b"\x94\x00\x07\xa5sleep\x91\xcd\x02\x58").unwrap();
+    until("it is under way", || {
+        let status = server.status();
+        let rows = status["workers"].as_array().unwrap();
+        rows.iter().any(|row| row["active"] == 1)
+    });
+    for n in 0..500 {
+        stream.write_all(&sum(n)).unwrap();
+    }
+    server.ok(&["stop"]);
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let mut decoder = Decoder::default();
+    decoder.feed(&bytes);
+    let mut answers = 0;
+    while let Some(message) = decoder.next_message().unwrap() {
+        assert!(matches!(message, Message::Response { result: Ok(_), .. }), "{message:?}");
+        answers += 1;
+    }
+    assert_eq!(answers, 501);
+}
