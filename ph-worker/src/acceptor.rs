@@ -7,7 +7,7 @@
 //! the next to the others.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use ph_core::channel::{Channel, Moved};
 use ph_core::listen::{Address, Listener};
 
 use crate::context::Context;
+use crate::desk::Desk;
 use crate::gate::Gate;
 use crate::hold::Hold;
 use crate::post::Post;
@@ -52,13 +53,13 @@ pub(crate) enum Event {
 }
 
 /// One worker's way to the listeners.
-pub(crate) struct Acceptor {
+pub(crate) struct Acceptor<'a> {
     post: Arc<Post>,
     epoll: Epoll,
     /// Whether the listeners are in the set.
     armed: bool,
-    /// There is a crew: the worker waits for the next connection while it works on others.
-    crew: bool,
+    /// Who works on connections while this waits for the next one; nobody, where that is the same thread.
+    crew: Option<&'a Desk>,
     gate: Gate,
     /// The system has no descriptor for another connection: so long this worker looks away.
     short: Option<Duration>,
@@ -66,6 +67,9 @@ pub(crate) struct Acceptor {
     complained: Option<Instant>,
     /// Listeners that were reported readable and not looked at yet, the first one last; their number stands for the channel.
     ready: Vec<usize>,
+    /// The others had left what was in the channel: what else is in there, clients that wait in the middle of their
+    /// conversation, this worker takes without another pause.
+    relieves: bool,
     /// This worker leaves, and it alone was woken for a connection in the channel.
     owes: bool,
     /// This worker leaves, and its queues with it: until then it takes what was on its way to them.
@@ -87,21 +91,33 @@ const SHORTAGE: Duration = Duration::from_millis(50);
 /// How often it says so, as long as that lasts.
 const COMPLAINT: Duration = Duration::from_secs(10);
 
-impl Acceptor {
-    /// The acceptor of a worker that hears of signals through `context`, and of other threads through `bell`.
-    pub(crate) fn new(context: &Context, bell: Option<BorrowedFd<'_>>) -> io::Result<Self> {
+impl<'a> Acceptor<'a> {
+    /// The acceptor of a worker that hears of signals through `context`, and of its `crew` through the bell of that.
+    pub(crate) fn new(context: &Context, crew: Option<&'a Desk>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let call = || EpollEvent::new(EpollFlags::EPOLLIN, CALL);
         context.with_signals(|signals| signals.map_or(Ok(()), |fd| epoll.add(fd, call())))?;
-        if let Some(bell) = bell {
-            epoll.add(bell, call())?;
+        if let Some(desk) = crew {
+            epoll.add(desk.bell(), call())?;
         }
         let post = Arc::clone(context.post());
         let gate = Gate::new(Arc::clone(&post));
         let (short, complained) = (None, None);
-        let (armed, ready, owes, lingers) = (false, Vec::new(), false, None);
-        let crew = bell.is_some();
-        Ok(Self { post, epoll, armed, crew, gate, short, complained, ready, owes, lingers })
+        let ready = Vec::new();
+        let (armed, relieves, owes, lingers) = (false, false, false, None);
+        Ok(Self {
+            post,
+            epoll,
+            armed,
+            crew,
+            gate,
+            short,
+            complained,
+            ready,
+            relieves,
+            owes,
+            lingers,
+        })
     }
 
     /// Whether a worker that was asked to leave goes on accepting: nobody inherits its queues, the kernel gives them no new
@@ -137,8 +153,18 @@ impl Acceptor {
                 return Ok(Some(Event::Connection(accepted)));
             }
         }
+        if willing && self.relieves {
+            if let Some(moved) = self.accept(self.post.listeners.len())? {
+                return Ok(Some(Event::Connection(moved)));
+            }
+            self.relieves = false;
+        }
         let short = self.short.take();
         let polite = if short.is_none() { self.gate.pause() } else { None };
+        if let Some(desk) = self.crew.filter(|_| polite.is_some()) {
+            // One connection less may be few enough.
+            desk.listen();
+        }
         let pause = short.or(polite);
         self.arm(willing && pause.is_none())?;
         let left = self.lingers.map(|until| until.saturating_duration_since(Instant::now()));
@@ -164,6 +190,7 @@ impl Acceptor {
             // Whoever still waits was left by all the others as well: they are stopped, or have no room.
             if let Some(accepted) = self.take_from(0..=self.post.listeners.len())? {
                 self.gate.was_needed();
+                self.relieves = accepted.origin != Origin::Accepted;
                 return Ok(Some(Event::Connection(accepted)));
             }
         }
@@ -276,7 +303,7 @@ impl Acceptor {
     /// time, nobody does when there are as many connections as workers.
     fn is_awaited(&self) -> bool {
         let (board, workers) = (self.post.board, self.post.board.workers());
-        workers > 1 && (self.crew || board.connections() < i64::from(workers))
+        workers > 1 && (self.crew.is_some() || board.connections() < i64::from(workers))
     }
 
     /// Takes a listener out of the set, if it is in there.

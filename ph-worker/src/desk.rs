@@ -40,7 +40,7 @@ impl Desk {
     }
 
     /// From here until the bell has rung, each end rings; what is in hand after that was said.
-    fn listen(&self) -> usize {
+    pub(crate) fn listen(&self) -> usize {
         self.listening.store(true, SeqCst);
         self.in_hand.load(SeqCst)
     }

@@ -19,7 +19,7 @@ pub(crate) fn serve(
     mut hand_over: impl FnMut(Accepted),
     stop: impl FnOnce(),
 ) -> io::Result<()> {
-    let mut acceptor = Acceptor::new(cx, Some(desk.bell()))?;
+    let mut acceptor = Acceptor::new(cx, Some(desk))?;
     let mut take = |accepted| {
         desk.enter();
         hand_over(accepted);

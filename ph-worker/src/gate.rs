@@ -9,7 +9,7 @@
 //! that pause do not count.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ph_config::value::choice::Accept;
 use ph_core::slots;
@@ -19,13 +19,14 @@ use crate::post::Post;
 /// The pauses of a worker that holds too many: doubling, so that a lasting imbalance costs next to nothing.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(1);
+/// The pause after one in which the others have taken nothing: they have no processor just now, and each of several that wait
+/// would wait for a pause.
+const NEEDED: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(crate) struct Gate {
     post: Arc<Post>,
     pause: Duration,
-    /// The others had left something to this worker: until then it takes what else there is, without another pause.
-    needed: Option<Instant>,
     turnover: Turnover,
 }
 
@@ -40,7 +41,7 @@ struct Turnover {
 
 impl Gate {
     pub(crate) fn new(post: Arc<Post>) -> Self {
-        Self { post, pause: SHORTEST, needed: None, turnover: Turnover::default() }
+        Self { post, pause: SHORTEST, turnover: Turnover::default() }
     }
 
     /// How long to leave connections to the others; `None`: not at all.
@@ -51,12 +52,6 @@ impl Gate {
         // Nobody else could take what waits in a queue of one's own.
         if self.post.settings.accept == Accept::Reuseport {
             return None;
-        }
-        if let Some(until) = self.needed {
-            if Instant::now() < until {
-                return None;
-            }
-            self.needed = None;
         }
         let board = self.post.board;
         let held = self.post.slot.claim().held();
@@ -72,10 +67,9 @@ impl Gate {
         Some(pause)
     }
 
-    /// The others had left a connection; what else they have left should not wait, and the next one not for long.
+    /// The others had left a connection; the next one should not wait for long.
     pub(crate) fn was_needed(&mut self) {
-        self.pause = SHORTEST;
-        self.needed = Some(Instant::now() + SHORTEST);
+        self.pause = NEEDED;
     }
 }
 

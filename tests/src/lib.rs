@@ -13,6 +13,7 @@ pub mod listeners;
 pub mod lives;
 pub mod load;
 pub mod log;
+pub mod manager;
 pub mod preload;
 pub mod process;
 pub mod release;

@@ -1,14 +1,13 @@
 //! Scenario 23, and the same where the master is not PID 1: it becomes another program and stays the same process.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use ph_tests::echo::Echo;
+use ph_tests::manager::Manager;
 use ph_tests::release::Release;
-use ph_tests::wait::DEADLINE;
 use ph_tests::{Process, Sandbox, each_class, load, until};
 
 each_class![
@@ -276,25 +275,15 @@ fn s45_upgrades_in_place_leave_descriptors_and_memory_flat() {
 #[test]
 fn s21_the_service_manager_goes_along() {
     let sandbox = Sandbox::new("notified", &format!("app.job = idle\n{INPLACE}"));
-    let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut command = sandbox.command(&["start"]);
-    command.env("NOTIFY_SOCKET", sandbox.path("notify"));
-    assert!(command.output().unwrap().status.success());
-    sandbox.remember();
-    let told = || {
-        let mut bytes = [0; 4096];
-        let count = socket.recv(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..count]).into_owned()
-    };
-    assert!(told().contains("READY=1"));
+    let manager = Manager::start(&sandbox);
+    assert!(manager.told().contains(&"READY=1".to_owned()));
     for _ in 0..2 {
         sandbox.ok(&["upgrade"]);
         until("it is told that all is well", || {
-            let words = told();
-            words.contains("READY=1") && words.contains("upgraded")
+            let words = manager.told();
+            words.contains(&"READY=1".to_owned()) && words.contains(&"STATUS=upgraded".to_owned())
         });
     }
     sandbox.ok(&["stop"]);
-    until("it is told of the end", || told().contains("STOPPING=1"));
+    until("it is told of the end", || manager.told().contains(&"STOPPING=1".to_owned()));
 }

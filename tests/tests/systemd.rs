@@ -5,35 +5,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use ph_tests::manager::{Manager, start};
 use ph_tests::wait::DEADLINE;
-use ph_tests::{Output, Sandbox, until};
-
-/// A manager's socket, in the sandbox's folder.
-fn manager(sandbox: &Sandbox) -> UnixDatagram {
-    let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
-}
-
-#[track_caller]
-fn start(sandbox: &Sandbox, place: &str, watchdog: Option<&str>) {
-    let mut command = sandbox.command(&["start"]);
-    command.env("NOTIFY_SOCKET", place);
-    if let Some(micros) = watchdog {
-        command.env("WATCHDOG_USEC", micros);
-    }
-    let output: Output = command.output().unwrap().into();
-    sandbox.remember();
-    assert_eq!(output.code, Some(0), "{output:?}");
-}
-
-/// The next datagram, as lines.
-#[track_caller]
-fn told(socket: &UnixDatagram) -> Vec<String> {
-    let mut bytes = [0; 4096];
-    let count = socket.recv(&mut bytes).unwrap();
-    String::from_utf8_lossy(&bytes[..count]).lines().map(str::to_owned).collect()
-}
+use ph_tests::{Sandbox, until};
 
 #[track_caller]
 fn value(lines: &[String], name: &str) -> String {
@@ -44,36 +18,35 @@ fn value(lines: &[String], name: &str) -> String {
 #[test]
 fn the_manager_hears_of_readiness_reloads_and_the_end() {
     let sandbox = Sandbox::new("told", "number_workers = 2\napp.job = idle\n");
-    let socket = manager(&sandbox);
-    start(&sandbox, sandbox.path("notify").to_str().unwrap(), None);
-    let ready = told(&socket);
+    let manager = Manager::start(&sandbox);
+    let ready = manager.told();
     assert_eq!(value(&ready, "READY"), "1");
     let master = sandbox.master();
     assert_eq!(value(&ready, "MAINPID"), master.pid().to_string());
     assert!(value(&ready, "STATUS").contains("2 workers"), "{ready:?}");
 
     sandbox.ok(&["reload"]);
-    let reloading = told(&socket);
+    let reloading = manager.told();
     assert_eq!(value(&reloading, "RELOADING"), "1");
     let micros: u64 = value(&reloading, "MONOTONIC_USEC").parse().unwrap();
     let uptime = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
     let age = uptime.tv_sec() as u64 * 1_000_000 + uptime.tv_nsec() as u64 / 1000 - micros;
     assert!(age < DEADLINE.as_micros() as u64, "{age}");
-    assert_eq!(value(&told(&socket), "READY"), "1");
+    assert_eq!(value(&manager.told(), "READY"), "1");
 
     // One that fails: it is ready all the same, and says what happened.
     sandbox.configure("number_workers = 2\napp.job = idle\nthreads = many\n");
     master.signal(Signal::SIGHUP);
-    assert_eq!(value(&told(&socket), "RELOADING"), "1");
-    let failed = told(&socket);
+    assert_eq!(value(&manager.told(), "RELOADING"), "1");
+    let failed = manager.told();
     assert_eq!(value(&failed, "READY"), "1");
     assert!(value(&failed, "STATUS").contains("reload failed"), "{failed:?}");
 
     sandbox.configure("number_workers = 2\napp.job = idle\n");
     sandbox.ok(&["scale", "3"]);
-    assert!(value(&told(&socket), "STATUS").contains("3 workers"));
+    assert!(value(&manager.told(), "STATUS").contains("3 workers"));
     sandbox.ok(&["stop"]);
-    assert_eq!(value(&told(&socket), "STOPPING"), "1");
+    assert_eq!(value(&manager.told(), "STOPPING"), "1");
 }
 
 #[test]
@@ -81,10 +54,9 @@ fn an_abstract_socket_will_do_and_children_do_not_inherit_it() {
     let sandbox = Sandbox::new("abstract", "app.job = idle\napp.child = group\n");
     let name = format!("ph-e2e-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
-    let socket = UnixDatagram::bind_addr(&address).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let manager = Manager::on(UnixDatagram::bind_addr(&address).unwrap());
     start(&sandbox, &format!("@{name}"), None);
-    assert_eq!(value(&told(&socket), "READY"), "1");
+    assert_eq!(value(&manager.told(), "READY"), "1");
     let child = &sandbox.journal("child")[0][1];
     let environment = std::fs::read_to_string(format!("/proc/{child}/environ")).unwrap();
     assert!(!environment.contains("NOTIFY_SOCKET"), "{environment}");
@@ -95,10 +67,11 @@ fn an_abstract_socket_will_do_and_children_do_not_inherit_it() {
 #[test]
 fn the_watchdog_is_fed_by_the_loop_alone() {
     let sandbox = Sandbox::new("watchdog", "number_workers = 1\napp.job = idle\n");
-    let socket = manager(&sandbox);
+    let manager = Manager::of(&sandbox);
     start(&sandbox, sandbox.path("notify").to_str().unwrap(), Some("200000"));
+    let socket = manager.socket();
     for _ in 0..5 {
-        until("a beat", || told(&socket).iter().any(|line| line == "WATCHDOG=1"));
+        until("a beat", || manager.told().iter().any(|line| line == "WATCHDOG=1"));
     }
     let master = sandbox.master();
     master.signal(Signal::SIGSTOP);
@@ -110,7 +83,7 @@ fn the_watchdog_is_fed_by_the_loop_alone() {
     assert!(socket.recv(&mut [0; 4096]).is_err(), "a stopped master beat");
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     master.signal(Signal::SIGCONT);
-    until("it goes on", || told(&socket).iter().any(|line| line == "WATCHDOG=1"));
+    until("it goes on", || manager.told().iter().any(|line| line == "WATCHDOG=1"));
     sandbox.ok(&["stop"]);
 }
 
@@ -121,7 +94,7 @@ fn a_manager_that_is_not_there_holds_nobody_up() {
     assert!(sandbox.read("app.log").contains("cannot reach the service manager"));
     sandbox.ok(&["stop"]);
     // One that is there and never reads: its socket is full some day.
-    let _socket = manager(&sandbox);
+    let _manager = Manager::of(&sandbox);
     start(&sandbox, sandbox.path("notify").to_str().unwrap(), Some("20000"));
     until("more beats than a socket holds", || {
         let uptime = sandbox.status()["uptime_s"].as_f64().unwrap();

@@ -1,13 +1,12 @@
 //! Scenarios 21 and 22: another master takes over, of the program as it is on disk, or is sent away.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 
 use nix::sys::signal::Signal;
 use ph_tests::echo::Echo;
+use ph_tests::manager::Manager;
 use ph_tests::release::Release;
 use ph_tests::sandbox::programs;
-use ph_tests::wait::DEADLINE;
 use ph_tests::{Process, Sandbox, each_class, load, until, until_some};
 
 each_class![s21_upgrades_lose_no_short_connection, s21_upgrades_lose_no_connection_that_stays,];
@@ -219,23 +218,13 @@ fn s22_a_master_that_dies_takes_its_successor_along() {
 #[test]
 fn s21_the_service_manager_hears_of_the_new_master() {
     let sandbox = Sandbox::new("manager", "app.job = idle\n");
-    let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut command = sandbox.command(&["start"]);
-    command.env("NOTIFY_SOCKET", sandbox.path("notify"));
-    assert!(command.output().unwrap().status.success());
-    sandbox.remember();
-    let told = || {
-        let mut bytes = [0; 4096];
-        let count = socket.recv(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..count]).into_owned()
-    };
-    assert!(told().contains("READY=1"));
+    let manager = Manager::start(&sandbox);
+    assert!(manager.told().contains(&"READY=1".to_owned()));
     let new = upgrade(&sandbox, sandbox.master());
     let main = format!("MAINPID={}", new.pid());
     until("both have named it", || {
-        let words = told();
-        words.contains(&main) && words.contains("READY=1")
+        let words = manager.told();
+        words.contains(&main) && words.contains(&"READY=1".to_owned())
     });
     sandbox.ok(&["stop"]);
 }
