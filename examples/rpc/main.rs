@@ -34,6 +34,11 @@ fn service(_cx: &Context) -> Result<Service<Context>, Error> {
             Ok(ms)
         })
         .doc("Waits for so many milliseconds, and returns them.")
+        .method("block", |ms: u64| {
+            std::thread::sleep(Duration::from_millis(ms));
+            Ok(ms)
+        })
+        .doc("As sleep, but as it should not be done: nobody else is answered meanwhile.")
         .method("fail", |code: i64, message: String| Err::<(), _>(RpcError::new(code, message)))
         .doc("The error [code, message].")
         .method("pid", || Ok(std::process::id()))

@@ -136,6 +136,40 @@ fn a_call_past_timeout_is_answered_and_its_worker_lives() {
     server.ok(&["stop"]);
 }
 
+/// Nobody else is answered meanwhile, so this is the master's to see: there is another worker before it is over.
+#[test]
+fn a_call_that_blocks_past_timeout_costs_the_worker() {
+    let server = Rpc::start("blocks", "number_workers = 1\ntimeout = 0.5\ngraceful_timeout = 15\n");
+    let worker = server.settled(1)[0].1;
+    let client = server.caller();
+    let blocks = client.start::<u64, _>("block", &(3_000,)).unwrap();
+    until("it has a successor", || server.workers("ready").iter().any(|(_, it)| *it != worker));
+    assert_eq!(blocks.wait().unwrap(), 3_000, "it was finished all the same");
+    until("the successor answers", || client.call::<i32, _>("pid", &()).unwrap() != worker.pid());
+    server.ok(&["stop"]);
+}
+
+/// Ten thousand clients that wait are no reason to have room for what they might say.
+#[test]
+fn an_idle_connection_costs_little_memory() {
+    let server = Rpc::start("idle", "number_workers = 1\n");
+    let worker = server.settled(1)[0].1;
+    let open = |count: usize| -> Vec<Client> {
+        let clients: Vec<Client> = (0..count).map(|_| server.caller()).collect();
+        for client in &clients {
+            assert_eq!(client.call::<i64, _>("add", &(1, 2)).unwrap(), 3);
+        }
+        clients
+    };
+    let some = open(50);
+    let before = worker.resident();
+    let more = open(200);
+    let each = worker.resident().saturating_sub(before) / 200;
+    assert!(each < 8 << 10, "{each} bytes for each connection");
+    drop((some, more));
+    server.ok(&["stop"]);
+}
+
 #[test]
 fn a_panic_is_answered_and_told_and_costs_no_call() {
     let server = Rpc::start("panic", "number_workers = 1\ngraceful_timeout = 10\n");

@@ -10,7 +10,7 @@ use ph_rpc::{CodecError, Progress, Service, Session, Ticket};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::calls::{self, Calls};
-use super::{CallContext, Server};
+use super::{Buffer, CallContext, Server};
 use crate::desk::Desk;
 use crate::{AsyncStream, Context, Next, panics};
 
@@ -22,6 +22,7 @@ pub(super) struct Link<C> {
     /// What handlers are given.
     given: C,
     session: Session,
+    buffer: Buffer,
     stream: AsyncStream,
     calls: Calls,
     /// There may be whole messages that are not dispatched.
@@ -40,6 +41,7 @@ impl<C: CallContext> Link<C> {
             context: context.clone(),
             given: C::of(context),
             session: Session::default(),
+            buffer: Rc::clone(&server.buffer),
             stream,
             calls: Calls::new(context, &server.room),
             fresh: false,
@@ -133,7 +135,8 @@ impl<C: CallContext> Link<C> {
 
     fn read(&mut self, task: &mut Task<'_>) -> io::Result<Poll<usize>> {
         let more = self.session.buffered();
-        let mut bytes = ReadBuf::new(self.session.space());
+        let mut buffer = self.buffer.borrow_mut();
+        let mut bytes = ReadBuf::new(&mut buffer);
         let read = if self.stream.is_too_much(more) {
             self.stream.poll_rest(task, &mut bytes)
         } else {
@@ -141,9 +144,8 @@ impl<C: CallContext> Link<C> {
         };
         let Poll::Ready(read) = read else { return Ok(Poll::Pending) };
         read?;
-        let length = bytes.filled().len();
-        self.session.filled(length);
-        Ok(Poll::Ready(length))
+        self.session.feed(bytes.filled());
+        Ok(Poll::Ready(bytes.filled().len()))
     }
 }
 

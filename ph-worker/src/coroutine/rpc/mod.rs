@@ -8,6 +8,7 @@ mod calls;
 mod link;
 mod room;
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,10 +40,17 @@ impl CallContext for Context {
     }
 }
 
+/// What all connections read into. One that waits for its client has no room of its own for what may come.
+type Buffer = Rc<RefCell<Vec<u8>>>;
+
+/// Bytes that are read at a time.
+const READ: usize = 32 << 10;
+
 /// All connections of a worker have this in common.
 struct Server<C> {
     service: Rc<Service<C>>,
     room: Rc<Room>,
+    buffer: Buffer,
     desk: Arc<Desk>,
 }
 
@@ -71,7 +79,8 @@ pub fn run_rpc<C: CallContext>(
     let build = async |cx: &Context| construct(cx);
     let work = async |service: Rc<Service<C>>, cx: &Context, desk: &Arc<Desk>| {
         let room = Rc::new(Room::new(cx.config().max_coroutines as usize));
-        let server = Rc::new(Server { service, room, desk: Arc::clone(desk) });
+        let buffer = Rc::new(RefCell::new(vec![0; READ]));
+        let server = Rc::new(Server { service, room, buffer, desk: Arc::clone(desk) });
         // `timeout` limits calls here; clients may be silent for as long as they like.
         serve(&server, cx.post(), desk, inbox, None).await;
     };
