@@ -43,11 +43,10 @@ fn calls_in_a_row(mut stream: TcpStream, over: &AtomicBool, served: &AtomicU64) 
     }
 }
 
-#[test]
-fn s17_reloads_lose_and_double_no_call() {
-    let server = Rpc::start("reloads", "number_workers = 3\ngraceful_timeout = 15\n");
+/// Six clients with calls in a row, while these commands are given; how many calls were answered.
+fn under_load(server: &Rpc, command: &str, times: u32) -> u64 {
     let (over, served) = (AtomicBool::new(false), AtomicU64::new(0));
-    let status = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let clients: Vec<_> = (0..6)
             .map(|_| {
                 let stream = server.stream();
@@ -55,9 +54,9 @@ fn s17_reloads_lose_and_double_no_call() {
                 scope.spawn(move || calls_in_a_row(stream, over, served))
             })
             .collect();
-        for _ in 0..20 {
+        for _ in 0..times {
             let before = served.load(SeqCst);
-            server.ok(&["reload"]);
+            server.ok(&[command]);
             until("the calls go on", || {
                 served.load(SeqCst) > before || clients.iter().any(ScopedJoinHandle::is_finished)
             });
@@ -66,14 +65,27 @@ fn s17_reloads_lose_and_double_no_call() {
         for client in clients {
             client.join().unwrap();
         }
-        server.settled(3);
-        server.status()
     });
-    let served = served.load(SeqCst);
-    assert!(served > 2_000, "{served} were served");
-    assert_eq!(status["totals"]["requests"], served, "each was executed once");
+    server.settled(3);
     let log = server.read("app.log");
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
+    served.load(SeqCst)
+}
+
+#[test]
+fn s17_reloads_lose_and_double_no_call() {
+    let server = Rpc::start("reloads", "number_workers = 3\ngraceful_timeout = 15\n");
+    let served = under_load(&server, "reload", 20);
+    assert!(served > 2_000, "{served} were served");
+    assert_eq!(server.status()["totals"]["requests"], served, "each was executed once");
+    server.ok(&["stop"]);
+}
+
+#[test]
+fn upgrades_lose_no_call() {
+    let server = Rpc::start("upgrades", "number_workers = 3\ngraceful_timeout = 15\n");
+    let served = under_load(&server, "upgrade", 3);
+    assert!(served > 200, "{served} were served");
     server.ok(&["stop"]);
 }
 
