@@ -65,10 +65,10 @@ fn a_thousand_calls_are_under_way_on_one_connection() {
     let client = server.caller();
     let began = Instant::now();
     let sleeps: Vec<_> =
-        (0..1000).map(|_| client.start::<u64, _>("sleep", &(200,)).unwrap()).collect();
+        (0..1000).map(|_| client.start::<u64, _>("sleep", &(2_000,)).unwrap()).collect();
     until("all are under way", || server.status()["workers"][0]["active"] == 1000);
     for sleep in sleeps {
-        assert_eq!(sleep.wait().unwrap(), 200);
+        assert_eq!(sleep.wait().unwrap(), 2_000);
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let sums: Vec<_> = (0..1000).map(|n| client.start::<i64, _>("add", &(n, 1)).unwrap()).collect();
@@ -224,7 +224,7 @@ fn a_stop_answers_what_was_sent() {
     let server = Rpc::start("stop", "number_workers = 2\ngraceful_timeout = 15\n");
     let mut stream = server.stream();
     // It waits, and those behind it are not waited for before the stop.
-    stream.write_all(b"\x94\x00\x07\xa5sleep\x91\xcd\x02\x58").unwrap();
+    stream.write_all(b"\x94\x00\x07\xa5sleep\x91\xcd\x05\xdc").unwrap();
     until("it is under way", || {
         let status = server.status();
         let rows = status["workers"].as_array().unwrap();

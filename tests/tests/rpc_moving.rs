@@ -94,7 +94,7 @@ fn a_reload_answers_what_is_under_way_and_moves_the_rest() {
     let server = Rpc::start("flight", "number_workers = 2\ngraceful_timeout = 15\n");
     let client = server.caller();
     let old: i32 = client.call("pid", &()).unwrap();
-    let sleep = client.start::<u64, _>("sleep", &(700,)).unwrap();
+    let sleep = client.start::<u64, _>("sleep", &(1_500,)).unwrap();
     until("it is under way", || {
         let status = server.status();
         status["workers"].as_array().unwrap().iter().any(|row| row["active"] == 1)
@@ -102,7 +102,7 @@ fn a_reload_answers_what_is_under_way_and_moves_the_rest() {
     server.ok(&["reload"]);
     // Whoever answers it: these are behind a call that the old worker has in hand.
     let sums: Vec<_> = (0..100).map(|n| client.start::<i64, _>("add", &(n, 1)).unwrap()).collect();
-    assert_eq!(sleep.wait().unwrap(), 700);
+    assert_eq!(sleep.wait().unwrap(), 1_500);
     for (n, sum) in (0..).zip(sums) {
         assert_eq!(sum.wait().unwrap(), n + 1);
     }
