@@ -106,6 +106,8 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     // comes before there is a source waits for it. Elsewhere they end a master that waits for a name.
     let _kept = (std::process::id() == 1).then(|| MaskGuard::block(TAKEN));
     open_log(&settings)?;
+    // Before there are any of its own. Without a list, there is none to be spared.
+    let found = crate::sys::orphans::children(|_| true).unwrap_or_default();
     let locks = match &mut waiting.predecessor {
         Some(predecessor) => {
             predecessor.check(&settings)?;
@@ -205,7 +207,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         outcome: None,
         poll,
         signals,
-        children: Children::default(),
+        children: Children::beside(found.into_iter().map(|child| child.pid).collect()),
         newborn: Vec::new(),
         hearing,
         slots,

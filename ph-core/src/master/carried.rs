@@ -33,6 +33,8 @@ pub(super) struct Carried {
     pub(super) settings: CarriedSettings,
     pub(super) arbiter: arbiter::Carried,
     pub(super) children: Vec<CarriedChild>,
+    /// Pids of children that are no worker's.
+    pub(super) found: Vec<i32>,
     pub(super) departed: Option<u64>,
     pub(super) reopened: u64,
     pub(super) accounts: Accounts,

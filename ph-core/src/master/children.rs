@@ -29,11 +29,18 @@ pub(super) struct Children {
     by_serial: BTreeMap<u64, Child>,
     serial_of: HashMap<Pid, u64>,
     pub(super) cells: Cells,
+    /// Those that were there before this process was a master: no worker left them behind, whatever the clock's ticks say.
+    pub(super) found: Vec<Pid>,
     /// Birth of the oldest child that ended since orphans were last looked for.
     pub(super) departed: Option<u64>,
 }
 
 impl Children {
+    /// No workers yet, beside these.
+    pub(super) fn beside(found: Vec<Pid>) -> Self {
+        Self { found, ..Self::default() }
+    }
+
     pub(super) fn insert(&mut self, child: Child) {
         self.serial_of.insert(child.process.pid(), child.key.serial);
         self.by_serial.insert(child.key.serial, child);

@@ -117,9 +117,11 @@ impl Master<'_> {
         }
         for stranger in self.strangers() {
             if pidfd::reap_child(stranger.pid) {
+                self.children.found.retain(|pid| *pid != stranger.pid);
                 continue;
             }
-            let belongs = self.children.serial_of(stranger.group).is_some();
+            let belongs = self.children.serial_of(stranger.group).is_some()
+                || self.children.found.contains(&stranger.pid);
             if departed.is_some_and(|born| stranger.started >= born) && !belongs {
                 let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
                 let pid = stranger.pid.as_raw();

@@ -104,6 +104,7 @@ impl Master<'_> {
             program: CarriedProgram::of(&self.program),
             settings: CarriedSettings::of(&current.settings),
             children: self.children.iter().map(child).collect(),
+            found: self.children.found.iter().map(|pid| pid.as_raw()).collect(),
             departed: self.children.departed,
             reopened: self.reopened,
             accounts: self.accounts.clone(),

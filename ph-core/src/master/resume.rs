@@ -220,6 +220,7 @@ fn take_over<'a>(
     let mut children = Children::default();
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
+    children.found = carried.found.into_iter().map(Pid::from_raw).collect();
     for (child, process) in carried.children.into_iter().zip(processes) {
         let CarriedChild { key, cell, bound, reopened, born, asked, .. } = child;
         if let Some(guard) = &guard {
