@@ -45,15 +45,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(slot: &'static Slot) -> Self {
-        let entries = Entries {
-            all: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            free: NONE,
-            active: 0,
-            waiting: 0,
-        };
-        Self { slot, entries: Mutex::new(entries) }
+        Self { slot, entries: Mutex::new(Entries::new()) }
     }
 
     /// Enters a request that begins now.
@@ -124,6 +116,11 @@ impl Ledger {
 }
 
 impl Entries {
+    fn new() -> Self {
+        let (oldest, newest, free) = (NONE, NONE, NONE);
+        Self { all: Vec::new(), oldest, newest, free, active: 0, waiting: 0 }
+    }
+
     fn enter(&mut self, began: u64, label: u64) -> u32 {
         let entry = Entry { began, label, older: self.newest, newer: NONE };
         let lane = self.free;
@@ -180,14 +177,7 @@ mod tests {
 
     #[test]
     fn whoever_leaves_the_rest_stay_in_order() {
-        let mut entries = Entries {
-            all: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            free: NONE,
-            active: 0,
-            waiting: 0,
-        };
+        let mut entries = Entries::new();
         let lanes: Vec<u32> = (0..5).map(|label| entries.enter(10 + label, label)).collect();
         assert_eq!(entries.leave(lanes[2]), 12);
         assert_eq!(order(&entries), [0, 1, 3, 4]);

@@ -27,6 +27,11 @@ pub fn nothing(_: &io::Error) -> bool {
     false
 }
 
+/// Settings of five workers, with as many as have room for all connections that stay.
+pub fn with_room(five: &str, class: &str) -> String {
+    five.replace("workers = 5", &format!("workers = {}", enough(class)))
+}
+
 /// Connections for one request each, until `meanwhile` returns; how many were served.
 ///
 /// `forgiven` says of a failure whether it may be.

@@ -20,11 +20,6 @@ const INPLACE: &str = "upgrade_mode = inplace\n";
 const FIVE: &str =
     "number_workers = 5\ngraceful_timeout = 15\nbind = 127.0.0.1:0\nunix_socket = a.sock\n";
 
-/// The same with room for every connection that stays.
-fn enough(class: &str) -> String {
-    FIVE.replace("workers = 5", &format!("workers = {}", load::enough(class)))
-}
-
 /// Upgrades five times; the process, its listeners and its counts stay.
 fn upgrades(echo: &Echo) {
     let (master, before, listeners) = (echo.master(), echo.status(), echo.listeners());
@@ -54,7 +49,7 @@ fn s23_upgrades_of_pid_1_lose_no_short_connection(class: &str) {
 }
 
 fn s23_upgrades_of_pid_1_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::contained("initk", class, &enough(class));
+    let echo = Echo::contained("initk", class, &load::with_room(FIVE, class));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);
@@ -62,7 +57,7 @@ fn s23_upgrades_of_pid_1_lose_no_connection_that_stays(class: &str) {
 }
 
 fn s21_upgrades_in_place_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::start("inplace", class, &(enough(class) + INPLACE));
+    let echo = Echo::start("inplace", class, &(load::with_room(FIVE, class) + INPLACE));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);

@@ -14,11 +14,6 @@ each_class![s21_upgrades_lose_no_short_connection, s21_upgrades_lose_no_connecti
 const FIVE: &str =
     "number_workers = 5\ngraceful_timeout = 15\nbind = 127.0.0.1:0\nunix_socket = a.sock\n";
 
-/// The same with room for every connection that stays.
-fn enough(class: &str) -> String {
-    FIVE.replace("workers = 5", &format!("workers = {}", load::enough(class)))
-}
-
 /// Upgrades; returns the new master, which everything names by then.
 #[track_caller]
 fn upgrade(sandbox: &Sandbox, old: Process) -> Process {
@@ -57,7 +52,7 @@ fn s21_upgrades_lose_no_short_connection(class: &str) {
 }
 
 fn s21_upgrades_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::start("stay", class, &enough(class));
+    let echo = Echo::start("stay", class, &load::with_room(FIVE, class));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);

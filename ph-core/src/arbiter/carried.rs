@@ -75,7 +75,7 @@ struct CarriedWaiter {
     asked: Option<Ticket>,
     kind: String,
     began: Distance,
-    /// Both empty: these have to be gone. Otherwise these have to be succeeded.
+    /// With slots, these have to be succeeded in them; without, they have to be gone.
     old: Vec<WorkerKey>,
     slots: Option<Vec<u32>>,
 }

@@ -100,7 +100,6 @@ pub(super) struct CarriedChild {
     pub(super) asked: bool,
 }
 
-/// What does not depend on what the master has.
 impl Stamp {
     pub(super) fn now() -> Self {
         Self { version: VERSION, packed: Instant::now() }

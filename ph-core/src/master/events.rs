@@ -7,7 +7,7 @@ use ph_rpc::Value;
 use serde_json::{Map, json};
 
 use super::Master;
-use crate::arbiter::{Action, Note, Speed, WorkerKey};
+use crate::arbiter::{Note, Speed, WorkerKey};
 
 /// Events that are kept.
 const KEPT: usize = 1024;
@@ -73,13 +73,11 @@ impl Master<'_> {
         }
     }
 
-    /// What is an event of an action's own.
-    pub(super) fn happen_by(&mut self, action: &Action) {
-        if let Action::Stop { worker, speed } = action {
-            let speed = if *speed == Speed::Graceful { "graceful" } else { "quick" };
-            let fields = self.about(worker, json!({ "speed": speed }));
-            self.happen("worker_draining", fields);
-        }
+    /// A worker is asked to leave.
+    pub(super) fn happen_asked(&mut self, worker: &WorkerKey, speed: Speed) {
+        let speed = if speed == Speed::Graceful { "graceful" } else { "quick" };
+        let fields = self.about(worker, json!({ "speed": speed }));
+        self.happen("worker_draining", fields);
     }
 
     /// A process was made for a worker.

@@ -12,10 +12,12 @@ use crate::sys::{memory, orphans, pidfd, procfs};
 impl Master<'_> {
     #[inline(never)]
     pub(super) fn perform(&mut self, action: Action) {
-        self.happen_by(&action);
         match action {
             Action::Spawn { worker, generation } => self.spawn(worker, generation),
-            Action::Stop { worker, speed } => self.ask_to_stop(worker, speed),
+            Action::Stop { worker, speed } => {
+                self.happen_asked(&worker, speed);
+                self.ask_to_stop(worker, speed);
+            }
             Action::Kill { worker } => {
                 if let Some(child) = self.children.get(worker.serial) {
                     end_group(child);

@@ -80,11 +80,6 @@ impl Resumed {
         &self.settings
     }
 
-    /// How the program was started.
-    pub fn program(&self) -> &Program {
-        &self.program
-    }
-
     /// Whether there are sockets that a service manager had handed over.
     pub fn inherited(&self) -> bool {
         self.carried.open.listeners.iter().any(|(listener, _)| listener.inherited)
@@ -217,10 +212,9 @@ fn take_over<'a>(
     for bundle in carried.bundles {
         bundles.push(Bundle::unpack(bundle, adopt)?);
     }
-    let mut children = Children::default();
+    let mut children = Children::beside(carried.found.into_iter().map(Pid::from_raw).collect());
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
-    children.found = carried.found.into_iter().map(Pid::from_raw).collect();
     for (child, process) in carried.children.into_iter().zip(processes) {
         let CarriedChild { key, cell, bound, reopened, born, asked, .. } = child;
         if let Some(guard) = &guard {
