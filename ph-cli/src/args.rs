@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. Help texts are for operators: what it does, when it returns.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +102,9 @@ pub(crate) enum Command {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+        /// Look again each second, until interrupted; with --json, an object a line
+        #[arg(short, long)]
+        watch: bool,
     },
     /// Change the number of workers: N exactly, +N more, -N fewer; returns when they are ready
     Scale {
@@ -133,6 +137,12 @@ pub(crate) enum Command {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+    },
+    /// Print the master's figures as OpenMetrics text, for Prometheus and the like
+    Metrics {
+        /// Go on, and answer HTTP requests for /metrics at this address
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
     },
     /// Call a method of a msgpack-RPC server, and print its result as JSON
     Call(CallArgs),

@@ -18,6 +18,7 @@ mod exit;
 mod master;
 mod output;
 mod place;
+mod procfs;
 
 use std::ffi::OsString;
 use std::path::Path;

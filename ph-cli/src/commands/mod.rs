@@ -6,6 +6,7 @@ mod config;
 mod events;
 mod lifecycle;
 mod log;
+mod metrics;
 mod scale;
 mod status;
 mod why;
@@ -38,7 +39,10 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Restart => lifecycle::restart(host, &request),
         Command::Reload => lifecycle::reload(&request),
         Command::Upgrade => change(&request, "upgrade", Vec::new()),
-        Command::Status { json } => status::show(&request, json),
+        Command::Status { json, watch: true } => status::watch(&request, json),
+        Command::Status { json, watch: false } => status::show(&request, json),
+        Command::Metrics { listen: None } => metrics::print(&request),
+        Command::Metrics { listen: Some(address) } => metrics::serve(&request, address),
         Command::Scale { by } => scale::scale(&request, by),
         Command::Worker(command) => worker::dispatch(&request, command),
         Command::Config(command) => config::dispatch(&request, &command),

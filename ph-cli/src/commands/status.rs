@@ -1,25 +1,56 @@
 //! `status` and `worker list`: a master and its workers, for people and for programs.
 
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use ph_config::LoadRequest;
 use ph_rpc::Value;
 
-use crate::exit::Outcome;
+use crate::exit::{Exit, Outcome};
 use crate::output::{self, Table, json, value};
+use crate::procfs;
+
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn show(request: &LoadRequest, as_json: bool) -> Outcome {
     let status = super::master(request)?.call("status", Vec::new())?;
-    let text = if as_json { json::pretty(&status) } else { page(&status) };
+    let text = if as_json { json::pretty(&status) } else { page(&status, &mut Usage::default()) };
     output::print(&text)
+}
+
+/// The same again and again, until interrupted or the master is gone: on a terminal each in place of the last.
+pub(super) fn watch(request: &LoadRequest, as_json: bool) -> Outcome {
+    let mut usage = Usage::default();
+    loop {
+        // Another connection each time: after an upgrade it is another master.
+        let status = super::master(request)?.call("status", Vec::new())?;
+        let text = if as_json {
+            json::line(&status)
+        } else {
+            output::in_place(&page(&status, &mut usage))
+        };
+        // A reader that has gone wants no more of it.
+        if !output::write(&text)? {
+            return Ok(Exit::Done);
+        }
+        thread::sleep(INTERVAL);
+    }
 }
 
 pub(super) fn list(request: &LoadRequest, as_json: bool) -> Outcome {
     let status = super::master(request)?.call("status", Vec::new())?;
     let workers = value::get(&status, "workers");
-    let text = if as_json { json::pretty(workers) } else { table(workers).render() };
+    let text = if as_json {
+        json::pretty(workers)
+    } else {
+        table(workers, &mut Usage::default()).render()
+    };
     output::print(&text)
 }
 
-fn page(status: &Value) -> String {
+fn page(status: &Value, usage: &mut Usage) -> String {
     let field = |name: &str| value::text(status, name);
     let workers = value::get(status, "workers");
     let rows = workers.as_array().map_or(&[][..], Vec::as_slice);
@@ -36,6 +67,11 @@ fn page(status: &Value) -> String {
         value::age(value::get(status, "uptime_s")),
     );
     page.push_str(&format!("{}  version {}\n", field("config_file"), field("version")));
+    let listeners = value::get(status, "listeners").as_array().map_or(&[][..], Vec::as_slice);
+    if !listeners.is_empty() {
+        let listeners: Vec<&str> = listeners.iter().filter_map(Value::as_str).collect();
+        page.push_str(&format!("listens on {}\n", listeners.join(", ")));
+    }
     page.push_str(&format!(
         "{ready} of {} ready; {} spawned, {} exited, {} crashed, {} killed; {} requests\n",
         field("wanted"),
@@ -57,17 +93,23 @@ fn page(status: &Value) -> String {
         ));
     }
     page.push('\n');
-    page.push_str(&table(workers).render());
+    page.push_str(&table(workers, usage).render());
     page
 }
 
-fn table(workers: &Value) -> Table {
+fn table(workers: &Value, usage: &mut Usage) -> Table {
     let mut table = Table::new([
-        "ID", "PID", "STATE", "GEN", "AGE", "REQUESTS", "ACTIVE", "BUSY", "RSS", "CPUS",
+        "ID", "PID", "STATE", "GEN", "AGE", "REQUESTS", "ACTIVE", "CPU%", "PSS", "CPUS", "DOING",
     ])
     .right(&[0, 1, 3, 4, 5, 6, 7, 8]);
-    for row in workers.as_array().into_iter().flatten() {
+    let rows = workers.as_array().map_or(&[][..], Vec::as_slice);
+    let pids = rows.iter().filter_map(pid).collect();
+    let sizes = procfs::proportional_sizes(pids);
+    let shares = usage.shares(rows);
+    for row in rows {
         let field = |name: &str| value::text(row, name);
+        let share = pid(row).and_then(|pid| shares.get(&pid));
+        let size = pid(row).and_then(|pid| sizes.get(&pid));
         table.row([
             field("id"),
             field("pid"),
@@ -76,10 +118,58 @@ fn table(workers: &Value) -> Table {
             value::age(value::get(row, "age_s")),
             field("requests"),
             field("active"),
-            value::age(value::get(row, "busy_s")),
-            value::size(value::get(row, "rss_bytes")),
+            share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}", share * 100.0)),
+            value::size(&size.map_or(Value::Nil, |&size| size.into())),
             value::list(value::get(row, "cpus")),
+            doing(row),
         ]);
     }
     table
+}
+
+fn pid(row: &Value) -> Option<u32> {
+    value::get(row, "pid").as_u64().and_then(|pid| pid.try_into().ok())
+}
+
+/// In a word or two, from what the worker tells of its requests.
+fn doing(row: &Value) -> String {
+    let oldest = value::get(row, "oldest_s");
+    match (value::text(row, "state").as_str(), oldest.as_f64()) {
+        ("ready" | "draining", Some(_)) => format!("a request for {}", value::age(oldest)),
+        ("ready", None) => "waits".to_owned(),
+        ("draining", None) => "finishes".to_owned(),
+        ("booting", _) => "boots".to_owned(),
+        ("backoff", _) => "waits for its next try".to_owned(),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Processor time of the workers when they were looked at last.
+#[derive(Default)]
+struct Usage {
+    last: BTreeMap<u32, (Instant, Duration)>,
+}
+
+impl Usage {
+    /// The share of one processor that each worker has used: since the last look, or else since it began.
+    fn shares(&mut self, rows: &[Value]) -> BTreeMap<u32, f64> {
+        let now = Instant::now();
+        let mut shares = BTreeMap::new();
+        let last = std::mem::take(&mut self.last);
+        for row in rows {
+            let Some((pid, used)) = pid(row).and_then(|pid| Some((pid, procfs::cpu_time(pid)?)))
+            else {
+                continue;
+            };
+            self.last.insert(pid, (now, used));
+            let (time, used) = match last.get(&pid) {
+                Some((then, before)) => ((now - *then).as_secs_f64(), used.saturating_sub(*before)),
+                None => (value::get(row, "age_s").as_f64().unwrap_or(0.0), used),
+            };
+            if time > 0.0 {
+                shares.insert(pid, used.as_secs_f64() / time);
+            }
+        }
+        shares
+    }
 }

@@ -25,6 +25,11 @@ pub(crate) fn write(text: &str) -> Result<bool, Failure> {
     }
 }
 
+/// Text that takes the place of what is on the terminal; elsewhere it follows what came before, after an empty line.
+pub(crate) fn in_place(text: &str) -> String {
+    if io::stdout().is_terminal() { format!("\x1b[H\x1b[2J{text}") } else { format!("{text}\n") }
+}
+
 fn colours() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }

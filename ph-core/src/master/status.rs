@@ -1,5 +1,7 @@
 //! `status`, as the control socket tells it.
 
+use std::time::Duration;
+
 use nix::unistd::Pid;
 use ph_rpc::Value;
 
@@ -89,10 +91,16 @@ fn worker(
         ("age_s", row.age.as_secs_f64().into()),
         ("requests", slot.map_or(0, slots::Slot::requests).into()),
         ("active", slot.map_or(0, slots::Slot::active).into()),
+        ("oldest_s", slot.and_then(|slot| oldest(slot, now)).map_or(Value::Nil, Value::from)),
         ("busy_s", slot.map_or(0.0, |slot| slot.busy(now).as_secs_f64()).into()),
         ("rss_bytes", pid.and_then(memory::of).map_or(Value::Nil, |usage| usage.resident.into())),
         ("cpus", Value::Array(cpus)),
     ])
+}
+
+/// How long its oldest request is under way, in seconds.
+fn oldest(slot: &slots::Slot, now: u64) -> Option<f64> {
+    slot.began().map(|began| Duration::from_nanos(now.saturating_sub(began)).as_secs_f64())
 }
 
 /// What it is bound to.
