@@ -44,8 +44,7 @@ pub(crate) fn parse(
     name: &str,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Args, clap::Error> {
-    let command = Args::command().name(name.to_owned()).bin_name(name.to_owned());
-    let matches = set_everywhere(command).try_get_matches_from(arguments)?;
+    let matches = definitions(name).try_get_matches_from(arguments)?;
     let mut args = Args::from_arg_matches(&matches)?;
     let mut deeper = matches.subcommand();
     while let Some((_, matches)) = deeper {
@@ -53,6 +52,11 @@ pub(crate) fn parse(
         deeper = matches.subcommand();
     }
     Ok(args)
+}
+
+/// Every command and its arguments, as the program of this name has them.
+pub(crate) fn definitions(name: &str) -> clap::Command {
+    set_everywhere(Args::command().name(name.to_owned()).bin_name(name.to_owned()))
 }
 
 const SET: &str = "set";

@@ -60,6 +60,11 @@ pub trait Host {
     }
 }
 
+/// The commands and arguments of the program of this name: what man pages and completions are made from.
+pub fn definitions(name: &str) -> clap::Command {
+    args::definitions(name)
+}
+
 /// Runs the command that `arguments` (the program's name first) ask for.
 pub fn main(host: &dyn Host, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     // Nothing of the parser is kept: a command may become a master, whose memory each worker copies.

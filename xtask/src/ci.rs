@@ -4,13 +4,13 @@ use crate::args::Args;
 use crate::error::{Context, Error, Result};
 use crate::step::{Step, timed};
 use crate::workspace::Workspace;
-use crate::{e2e, setup, tidy};
+use crate::{docs, e2e, setup, tidy};
 
 /// A step's name, and what it does. A command is built anew each time, since the environment
 /// belongs to it.
 type Named = (&'static str, fn(&Workspace) -> Result);
 
-const STEPS: [Named; 8] = [
+const STEPS: [Named; 9] = [
     ("setup", |workspace| setup::run(&workspace.root)),
     ("fmt", |workspace| Step::cargo("fmt --all -- --check").run(&workspace.root)),
     ("tidy", tidy::run),
@@ -23,6 +23,7 @@ const STEPS: [Named; 8] = [
             .env("RUSTDOCFLAGS", "-D warnings")
             .run(&workspace.root)
     }),
+    ("pages", docs::check),
     // The black-box suite is the next step: it needs programs built first, and leaves nothing
     // behind.
     ("test", |workspace| Step::cargo("test --workspace --exclude ph-tests").run(&workspace.root)),

@@ -10,6 +10,7 @@
 mod args;
 mod bench;
 mod ci;
+mod docs;
 mod e2e;
 mod error;
 mod interrupt;
@@ -31,6 +32,7 @@ cargo xtask COMMAND
   setup [--check]                what ci needs on this machine: installs it, or only says what is missing
   ci [--only STEP | --from STEP] everything a change must pass, in order; stops at the first failure
   tidy                           the rules of this repository that lints cannot know
+  docs [--check]                 makes man pages, completions and the reference of keys anew; or says which are stale
   e2e [--times N] [--test-threads N] [FILTER]
                                  the black-box suite, N rounds; no process may be left over
   bench boot [--rounds N] [--only PART] [--strict] [--bare | --fixture PROGRAM]
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::command(args),
         Some("ci") => ci::command(args),
         Some("tidy") => tidy::command(&args),
+        Some("docs") => docs::command(args),
         Some("e2e") => e2e::command(args),
         Some("bench") => bench::command(args),
         _ => {
