@@ -2,7 +2,9 @@
 //!
 //! Not part of the crate's interface: these panic when something is wrong with the crate.
 
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rmpv::Value;
 
@@ -223,4 +225,82 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         seed("discover", &[request("rpc.discover", vec![])]),
         seed("compress", &[request("rpc.compress", vec!["zlib".into(), 64.into()])]),
     ]
+}
+
+/// Inputs that [`by_chance`] tries, unless time is over before.
+const ROUNDS: u32 = 300_000;
+const LONG_ENOUGH: Duration = Duration::from_secs(20);
+
+/// Gives a target its seeds, and what becomes of them by chance: of messages, and of what looks like some. The chances are
+/// the same each time.
+pub fn by_chance(target: fn(&[u8]), seeds: &[(&str, Vec<u8>)], seed: u64) {
+    for (_, input) in seeds {
+        target(input);
+    }
+    let mut chance = Chance(seed);
+    let began = Instant::now();
+    for round in 0..ROUNDS {
+        let mut input = seeds[chance.below(seeds.len())].1.clone();
+        chance.mutate(&mut input, seeds);
+        if let Err(panicked) = std::panic::catch_unwind(|| target(&input)) {
+            eprintln!("round {round}: {}", input.escape_ascii());
+            std::panic::resume_unwind(panicked);
+        }
+        if began.elapsed() > LONG_ENOUGH {
+            break;
+        }
+    }
+}
+
+/// The files of a folder are these seeds.
+pub fn check_seeds(folder: &Path, seeds: &[(&str, Vec<u8>)]) {
+    for (name, bytes) in seeds {
+        let path = folder.join(name);
+        let stored = std::fs::read(&path).unwrap_or_default();
+        assert!(stored == *bytes, "{} should be {}", path.display(), bytes.escape_ascii());
+    }
+}
+
+/// Marsaglia's xorshift.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end.max(1) as u64) as usize
+    }
+
+    /// Bytes that begin something in msgpack, or any.
+    fn byte(&mut self) -> u8 {
+        const MARKERS: &[u8] =
+            b"\x00\x01\x02\x7f\x80\x81\x90\x91\x93\x94\xa0\xa1\xc0\xc1\xc4\xc6\xc7\xc9\xca\xcb\xcf\xd3\xd4\xd9\xdb\xdc\xdd\xdf\xff";
+        match self.below(2) {
+            0 => MARKERS[self.below(MARKERS.len())],
+            _ => self.next() as u8,
+        }
+    }
+
+    fn mutate(&mut self, input: &mut Vec<u8>, others: &[(&str, Vec<u8>)]) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(input.len());
+            match self.below(6) {
+                0 => input.truncate(at),
+                1 => input.insert(at, self.byte()),
+                2 if at < input.len() => drop(input.remove(at)),
+                3 if at < input.len() => input[at] = self.byte(),
+                4 if at < input.len() => input[at] ^= 1 << self.below(8),
+                _ => {
+                    let other = &others[self.below(others.len())].1;
+                    let from = self.below(other.len());
+                    input.splice(at..at, other[from..].iter().copied());
+                }
+            }
+        }
+    }
 }

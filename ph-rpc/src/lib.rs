@@ -104,5 +104,5 @@ pub use service::{
     Answer, Argument, Arity, BadArgument, Bytes, Driver, Handler, MethodInfo, Optional, Outcome,
     OwnedCall, Pending, Progress, Ran, Raw, Rest, Service, Str, Ticket,
 };
-pub use session::{Bounds, Session};
+pub use session::{Bounds, Session, Suspended};
 pub use wire::ParamsError;

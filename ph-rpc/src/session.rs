@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codec::{Decoder, Limits};
 use crate::error::RpcError;
@@ -178,6 +178,28 @@ impl Session {
         bytes
     }
 
+    /// All there is of it, as data. What is under way stays so: its [tickets](Ticket) are good for the session that
+    /// goes on from there.
+    #[must_use]
+    pub fn suspend(&self) -> Suspended {
+        Suspended {
+            unread: self.decoder.unread().to_vec(),
+            unsent: self.output().to_vec(),
+            in_flight: self.in_flight,
+            pack: self.outbox.pack,
+        }
+    }
+
+    /// Goes on where another session was [suspended](Session::suspend).
+    #[must_use]
+    pub fn resume(bounds: Bounds, suspended: Suspended) -> Self {
+        let Suspended { unread, unsent, in_flight, pack } = suspended;
+        let mut session = Self { in_flight, ..Self::new(bounds) };
+        session.feed(&unread);
+        session.outbox = Outbox { bytes: unsent, pack, ..Outbox::default() };
+        session
+    }
+
     /// From here on each call is answered with this error: [`RpcError::shutting_down`],
     /// [`RpcError::overloaded`]; `None` ends that.
     pub fn refuse(&mut self, refusal: Option<RpcError>) {
@@ -231,6 +253,15 @@ impl Session {
             self.outbox = Outbox { pack: self.outbox.pack, ..Outbox::default() };
         }
     }
+}
+
+/// A session in words, for another program that goes on with the connection in this one's place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspended {
+    unread: Vec<u8>,
+    unsent: Vec<u8>,
+    in_flight: u32,
+    pack: Option<usize>,
 }
 
 /// Answers that are to be sent.

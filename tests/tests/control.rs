@@ -84,6 +84,11 @@ fn s43_wrong_calls_get_a_sentence_and_change_nothing() {
         let error = outcome.expect_err(&format!("{method} {params:?}"));
         assert_ne!(error.message, "", "{method} {params:?}");
     }
+    // What is right, a client can ask.
+    let methods = client.call("rpc.discover", vec![]).unwrap().unwrap();
+    let methods = methods.as_array().unwrap();
+    let names: Vec<_> = methods.iter().map(|method| field(method, "name")).collect();
+    assert!(names.contains(&&"scale".into()) && names.contains(&&"config_get".into()), "{names:?}");
     // The same connection is good for right calls.
     let status = client.call("status", vec![]).unwrap().unwrap();
     assert_eq!(field(&status, "wanted"), &2.into());

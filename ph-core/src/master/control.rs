@@ -2,14 +2,17 @@
 //!
 //! A client costs its descriptor and at most a frame of memory. One that stalls, floods, sends garbage or goes
 //! away is served, waited for or closed without anyone else noticing: all reads and writes are non-blocking, and
-//! each turn takes a bounded bite.
+//! each turn takes a bounded bite. The protocol is `ph-rpc`'s: a [`Session`] for each client, one [`Service`] for all.
 
 mod carried;
 mod followers;
+#[doc(hidden)]
+pub mod fuzz;
+mod methods;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -17,10 +20,12 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use ph_rpc::{Decoder, Limits, Message, RpcError, Value, encode};
+use ph_rpc::{Bounds, Limits, Progress, RpcError, Service, Session, Value};
 
 pub(super) use carried::CarriedControl;
 use followers::Following;
+pub(super) use methods::Request;
+use methods::{Inbox, OneByOne};
 
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};
@@ -28,8 +33,10 @@ use crate::listen::{SocketFile, SocketFileError};
 
 /// Connections held at once; beyond it, the one that has been silent longest goes.
 const MOST_CLIENTS: usize = 512;
-/// Answers that a client may leave unread, in bytes, before it is closed.
-const MOST_UNREAD: usize = 4 << 20;
+
+/// What a client may have at most: a message of 1 MiB, changes that it waits for, and answers that it has not read.
+/// Who reaches either of these is not listened to until that is less.
+const BOUNDS: Bounds = Bounds { frame: Limits::CONTROL, in_flight: 1024, unread: 64 << 10 };
 
 /// Descriptors held in reserve.
 const SPARES: usize = 2;
@@ -41,8 +48,10 @@ const BACKLOG: u32 = MOST_CLIENTS as u32;
 pub(super) struct Control {
     listener: UnixListener,
     file: SocketFile,
+    service: Service<Inbox>,
     clients: BTreeMap<u64, Client>,
-    waiting: BTreeMap<Ticket, (u64, u32)>,
+    /// Who waits for which verdict.
+    waiting: BTreeMap<Ticket, (u64, ph_rpc::Ticket)>,
     connected: u64,
     tickets: u64,
     /// Descriptors to give up when there are no others: one lets a client in, so that an operator can always see what
@@ -53,9 +62,10 @@ pub(super) struct Control {
 
 struct Client {
     stream: UnixStream,
-    decoder: Decoder,
-    out: Vec<u8>,
+    session: Session,
     active: Instant,
+    /// Whole messages of its may lie there that nobody has looked at.
+    fresh: bool,
     /// It sends no more; it may still wait for answers.
     finished: bool,
     follows: Option<Following>,
@@ -72,6 +82,7 @@ impl Control {
         let mut control = Self {
             listener: UnixListener::from(socket),
             file,
+            service: methods::service(),
             clients: BTreeMap::new(),
             waiting: BTreeMap::new(),
             connected: 0,
@@ -154,10 +165,7 @@ impl Control {
         let ready =
             stream.set_nonblocking(true).is_ok() && poll.add(&stream, Token::Client(id)).is_ok();
         if ready {
-            let decoder = Decoder::new(Limits::CONTROL);
-            let (out, active) = (Vec::new(), Instant::now());
-            let (finished, follows) = (false, None);
-            self.clients.insert(id, Client { stream, decoder, out, active, finished, follows });
+            self.clients.insert(id, Client::new(stream, Session::new(BOUNDS)));
         }
     }
 
@@ -185,62 +193,56 @@ impl Control {
         longest.is_some()
     }
 
-    /// Reads what a client sent, a bounded bite of it. `None` when there is no such client any more.
-    pub(super) fn read(&mut self, id: u64, poll: &Poll) -> Option<Vec<Incoming>> {
-        let client = self.clients.get_mut(&id)?;
+    /// Reads what a client sent, a bounded bite of it.
+    pub(super) fn read(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
         client.active = Instant::now();
-        let mut broken = false;
-        if !client.finished {
-            match client.decoder.read_from(&mut client.stream) {
-                Ok(0) => client.finished = true,
-                Ok(_) => {}
-                Err(error) if is_temporary(&error) => {}
-                Err(_) => broken = true,
-            }
+        if client.finished || client.fresh {
+            return;
         }
-        let mut incoming = Vec::new();
-        loop {
-            match client.decoder.next_message() {
-                Ok(Some(Message::Request { msgid, method, params })) => {
-                    incoming.push(Incoming { msgid: Some(msgid), method, params });
-                }
-                Ok(Some(Message::Notification { method, params })) => {
-                    incoming.push(Incoming { msgid: None, method, params });
-                }
-                // We ask nothing, so nothing can be an answer.
-                Ok(Some(Message::Response { .. })) => {}
-                Ok(None) => break,
-                Err(error) => {
-                    if let ph_rpc::CodecError::NotRpc { msgid: Some(msgid), .. } = &error {
-                        let refusal = RpcError::invalid_call(error.to_string());
-                        encode(&Message::failure(*msgid, refusal), &mut client.out);
-                    }
-                    if error.is_fatal() {
-                        broken = true;
-                        break;
-                    }
-                }
-            }
+        match client.session.read_from(&mut client.stream) {
+            Ok(0) => client.finished = true,
+            Ok(_) => client.fresh = true,
+            Err(error) if is_temporary(&error) => {}
+            Err(_) => client.finished = true,
         }
-        if broken {
-            self.close(id, poll);
+    }
+
+    /// The next thing that a client asks; what it asks in vain is answered here. It is to be [answered](Self::answer), or to
+    /// get [a ticket](Self::ticket).
+    pub(super) fn next(&mut self, id: u64, poll: &Poll) -> Option<(ph_rpc::Ticket, Request)> {
+        let client = self.clients.get_mut(&id)?;
+        if !client.fresh {
             return None;
         }
-        Some(incoming)
+        let mut inbox = Inbox::None;
+        let mut driver = OneByOne::default();
+        match self.service.dispatch(&mut client.session, &mut inbox, &mut driver) {
+            Ok(progress) => client.fresh = progress == Progress::Full,
+            Err(_) => {
+                // What was wrong with it, it may have been told already.
+                let _ = client.session.write_to(&mut client.stream);
+                self.close(id, poll);
+            }
+        }
+        inbox
     }
 
     /// A ticket for a request whose answer comes later.
-    pub(super) fn ticket(&mut self, client: u64, msgid: Option<u32>) -> Option<Ticket> {
-        let msgid = msgid?;
+    pub(super) fn ticket(&mut self, client: u64, call: ph_rpc::Ticket) -> Option<Ticket> {
+        if call.msgid().is_none() {
+            self.answer(client, call, &Ok(Value::Nil));
+            return None;
+        }
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.waiting.insert(ticket, (client, msgid));
+        self.waiting.insert(ticket, (client, call));
         Some(ticket)
     }
 
     /// Answers a ticket with the arbiter's verdict.
-    pub(super) fn answer(&mut self, poll: &Poll, ticket: Ticket, verdict: &Verdict) {
-        let Some((client, msgid)) = self.waiting.remove(&ticket) else { return };
+    pub(super) fn settle(&mut self, poll: &Poll, ticket: Ticket, verdict: &Verdict) {
+        let Some((client, call)) = self.waiting.remove(&ticket) else { return };
         let outcome = match verdict {
             Verdict::Done => Ok(Value::from("ok")),
             // The protocol's own code for a failure is 0; the others are exit codes.
@@ -248,45 +250,48 @@ impl Control {
                 Err(RpcError::new(if *code == 1 { 0 } else { *code }, reason.as_str()))
             }
         };
-        self.reply(client, msgid, outcome);
+        self.answer(client, call, &outcome);
         self.flush(client, poll);
     }
 
     /// Queues an answer.
-    pub(super) fn reply(&mut self, id: u64, msgid: u32, outcome: Result<Value, RpcError>) {
+    pub(super) fn answer(
+        &mut self,
+        id: u64,
+        call: ph_rpc::Ticket,
+        outcome: &Result<Value, RpcError>,
+    ) {
         if let Some(client) = self.clients.get_mut(&id) {
-            encode(&Message::response(msgid, outcome), &mut client.out);
+            let _ = client.session.answer(call, outcome);
         }
     }
 
-    /// Writes what can be written now; closes a client that is done, gone, or never reads.
+    /// Drops what a client is owed that will not read it.
+    pub(super) fn discard(&mut self, id: u64) {
+        if let Some(Client { session, .. }) = self.clients.get_mut(&id) {
+            session.sent(session.output().len());
+        }
+    }
+
+    /// Writes what can be written now; closes a client that is done or gone.
     pub(super) fn flush(&mut self, id: u64, poll: &Poll) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let mut gone = false;
-        while !client.out.is_empty() {
-            match client.stream.write(&client.out) {
-                Ok(count) => drop(client.out.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    gone = true;
-                    break;
-                }
-            }
-        }
+        let gone = client.write().is_err();
         client.catch_up();
-        let owed = self.waiting.values().any(|(client, _)| *client == id);
-        let done = client.finished && client.out.is_empty() && !owed;
-        if gone || done || client.out.len() > MOST_UNREAD {
+        let done = client.finished && !client.fresh && client.session.is_idle();
+        if gone || done {
             self.close(id, poll);
             return;
         }
-        // A client that doesn't read its answers is not asked for more questions.
-        let (read, write) = (!client.finished && client.out.is_empty(), !client.out.is_empty());
+        // Who has more to say than is heard at a time is heard next time round, which is as soon as it can be answered.
+        let welcome = client.session.wants_input();
+        let unread = !client.session.output().is_empty();
+        let read = welcome && !client.finished && !client.fresh;
+        let write = unread || (client.fresh && welcome);
         let _ = poll.interest(&client.stream, Token::Client(id), read, write);
     }
 
-    /// Forgets a client and returns the tickets that nobody waits for any more.
+    /// Forgets a client.
     pub(super) fn close(&mut self, id: u64, poll: &Poll) {
         if let Some(client) = self.clients.remove(&id) {
             poll.remove(&client.stream);
@@ -311,11 +316,24 @@ impl Control {
     }
 }
 
-/// One thing that a client asks; without a message id, it wants no answer.
-pub(super) struct Incoming {
-    pub(super) msgid: Option<u32>,
-    pub(super) method: String,
-    pub(super) params: Vec<Value>,
+impl Client {
+    fn new(stream: UnixStream, session: Session) -> Self {
+        let active = Instant::now();
+        Self { stream, session, active, fresh: false, finished: false, follows: None }
+    }
+
+    /// Sends as much of its answers as it takes now.
+    fn write(&mut self) -> io::Result<()> {
+        while !self.session.output().is_empty() {
+            match self.session.write_to(&mut self.stream) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl AsFd for Control {

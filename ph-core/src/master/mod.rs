@@ -56,6 +56,8 @@ pub use boot::StartError;
 use certificate::Certificates;
 use children::Children;
 use control::Control;
+#[doc(hidden)]
+pub use control::fuzz;
 use events::Events;
 use generation::Generation;
 use hearing::Hearing;

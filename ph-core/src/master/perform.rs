@@ -44,7 +44,7 @@ impl Master<'_> {
             Action::EndSuccessor => self.end_successor(),
             Action::Stay => self.settle_in(),
             Action::KeepGenerations(keep) => self.keep_generations(&keep),
-            Action::Answer { ticket, verdict } => self.control.answer(&self.poll, ticket, &verdict),
+            Action::Answer { ticket, verdict } => self.control.settle(&self.poll, ticket, &verdict),
             Action::Started => {
                 if let Some(launcher) = self.launcher.take() {
                     launcher.tell(&(0, String::new()));

@@ -1,7 +1,10 @@
 //! Which call an answer is for.
 
-/// A call under way on one connection: what is needed to answer it later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// A call under way on one connection: what is needed to answer it later, by whatever program goes on with the
+/// [session](crate::Session::suspend).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     pub(crate) msgid: Option<u32>,
     pub(crate) method: u32,

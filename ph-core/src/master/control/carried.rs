@@ -5,12 +5,11 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Instant;
 
-use ph_rpc::{Decoder, Limits};
+use ph_rpc::{Session, Suspended};
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Control, Following};
+use super::{BOUNDS, Client, Control, Following};
 use crate::arbiter::Ticket;
 use crate::listen::SocketFile;
 use crate::master::poll::{Poll, Token};
@@ -20,7 +19,7 @@ use crate::master::poll::{Poll, Token};
 pub(in crate::master) struct CarriedControl {
     pub(in crate::master) socket: RawFd,
     clients: Vec<CarriedClient>,
-    waiting: Vec<(Ticket, u64, u32)>,
+    waiting: Vec<(Ticket, u64, ph_rpc::Ticket)>,
     connected: u64,
     tickets: u64,
 }
@@ -29,8 +28,7 @@ pub(in crate::master) struct CarriedControl {
 struct CarriedClient {
     id: u64,
     fd: RawFd,
-    unread: Vec<u8>,
-    out: Vec<u8>,
+    session: Suspended,
     finished: bool,
     follows: Option<Following>,
 }
@@ -41,16 +39,15 @@ impl Control {
         let client = |(&id, client): (&u64, &Client)| CarriedClient {
             id,
             fd: client.stream.as_raw_fd(),
-            unread: client.decoder.unread().to_vec(),
-            out: client.out.clone(),
+            session: client.session.suspend(),
             finished: client.finished,
             follows: client.follows.clone(),
         };
-        let waiting = |(ticket, &(client, msgid)): (&Ticket, &(u64, u32))| (*ticket, client, msgid);
+        let waiting = self.waiting.iter().map(|(ticket, &(client, call))| (*ticket, client, call));
         CarriedControl {
             socket: self.listener.as_raw_fd(),
             clients: self.clients.iter().map(client).collect(),
-            waiting: self.waiting.iter().map(waiting).collect(),
+            waiting: waiting.collect(),
             connected: self.connected,
             tickets: self.tickets,
         }
@@ -73,13 +70,15 @@ impl Control {
         control.file.claim();
         (control.connected, control.tickets) = (carried.connected, carried.tickets);
         let waiting = carried.waiting.into_iter();
-        control.waiting = waiting.map(|(ticket, id, msgid)| (ticket, (id, msgid))).collect();
-        for CarriedClient { id, fd, unread, out, finished, follows } in carried.clients {
+        control.waiting = waiting.map(|(ticket, id, call)| (ticket, (id, call))).collect();
+        for CarriedClient { id, fd, session, finished, follows } in carried.clients {
             let stream = UnixStream::from(adopt(fd)?);
-            let (mut decoder, active) = (Decoder::new(Limits::CONTROL), Instant::now());
-            decoder.feed(&unread);
             poll.add(&stream, Token::Client(id))?;
-            control.clients.insert(id, Client { stream, decoder, out, active, finished, follows });
+            let session = Session::resume(BOUNDS, session);
+            let mut client = Client { finished, follows, ..Client::new(stream, session) };
+            // There may be whole messages among what it had sent.
+            client.fresh = true;
+            control.clients.insert(id, client);
             control.flush(id, poll);
         }
         Ok(control)

@@ -1,6 +1,6 @@
 //! Clients that are told of events as they happen. One that does not read loses events, with a count; nobody waits for it.
 
-use ph_rpc::{Message, Value, encode};
+use ph_rpc::{Session, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, Control};
@@ -34,12 +34,12 @@ impl Control {
     pub(in crate::master) fn tell_followers(&mut self, poll: &Poll, event: &Value) {
         let mut told = Vec::new();
         for (&id, client) in &mut self.clients {
-            let full = client.out.len() > MOST_UNREAD;
+            let full = client.session.output().len() > MOST_UNREAD;
             let Some(following) = &mut client.follows else { continue };
             if full || following.lost > 0 {
                 following.lost += 1;
             } else {
-                encode(&notification(event.clone()), &mut client.out);
+                tell(&mut client.session, event);
                 told.push(id);
             }
         }
@@ -53,16 +53,17 @@ impl Client {
     /// Tells a follower that has read everything how much it has missed.
     pub(super) fn catch_up(&mut self) {
         if let Some(Following { lost }) = &mut self.follows
-            && self.out.is_empty()
+            && self.session.output().is_empty()
             && *lost > 0
         {
             let fields = vec![("event".into(), "lost".into()), ("count".into(), (*lost).into())];
-            encode(&notification(Value::Map(fields)), &mut self.out);
+            tell(&mut self.session, &Value::Map(fields));
             *lost = 0;
         }
     }
 }
 
-fn notification(event: Value) -> Message {
-    Message::Notification { method: METHOD.into(), params: vec![event] }
+fn tell(session: &mut Session, event: &Value) {
+    // A list of one value is one that can be written.
+    let _ = session.notify(METHOD, &[event]);
 }
