@@ -25,6 +25,7 @@
 struct Readme;
 
 pub mod arbiter;
+pub mod calls;
 pub mod channel;
 pub mod listen;
 pub mod log;

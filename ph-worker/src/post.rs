@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ph_config::Settings;
+use ph_core::calls::Record;
 use ph_core::channel::{Channel, MOST_UNREAD};
 use ph_core::listen::Listener;
 use ph_core::master::Seat;
@@ -24,6 +25,8 @@ pub(crate) struct Post {
     pub(crate) master: u32,
     pub(crate) settings: Arc<Settings>,
     pub(crate) slot: &'static Slot,
+    /// Where an RPC worker shows how its calls fare; nothing for others.
+    pub(crate) calls: &'static [Record],
     pub(crate) board: &'static Board,
     pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) lock: Option<AcceptLock>,
@@ -37,7 +40,7 @@ pub(crate) struct Post {
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
         let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
-        let Seat { board, listeners, lock, channel, .. } = seat;
+        let Seat { calls, board, listeners, lock, channel, .. } = seat;
         let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
         Self {
             id,
@@ -45,6 +48,7 @@ impl Post {
             master: std::os::unix::process::parent_id(),
             settings,
             slot,
+            calls: calls.unwrap_or_default(),
             board,
             listeners,
             lock,

@@ -36,6 +36,69 @@ fn calls_are_answered_and_counted() {
     server.ok(&["stop"]);
 }
 
+/// By method: what was answered, how, and how long it took; and no worker's end takes any of it away.
+#[test]
+fn calls_are_counted_by_method() {
+    let server =
+        Rpc::start("methods", "number_workers = 2\ntimeout = 0.3\nupgrade_mode = inplace\n");
+    for _ in 0..10 {
+        let client = server.caller();
+        let sums: Vec<_> =
+            (0..10).map(|n| client.start::<i64, _>("add", &(n, 1)).unwrap()).collect();
+        for (n, sum) in (0..).zip(sums) {
+            assert_eq!(sum.wait().unwrap(), n + 1);
+        }
+        assert_eq!(refusal(&client, "add", &["x".into(), 1.into()]).code, code::INVALID_CALL);
+        assert_eq!(client.call::<u64, _>("sleep", &(50,)).unwrap(), 50);
+        assert_eq!(refusal(&client, "fly", &[]).code, code::INVALID_CALL);
+    }
+    let client = server.caller();
+    assert!(refusal(&client, "sleep", &[5000.into()]).message.contains("timed out"));
+    let figures = |name: &str| {
+        let status = server.status();
+        let methods = status["calls"]["methods"].as_array().unwrap().clone();
+        methods.into_iter().find(|method| method["name"] == name).unwrap()
+    };
+    let check = || {
+        until("all are counted", || server.status()["calls"]["refused"] == 10);
+        let (add, sleep) = (figures("add"), figures("sleep"));
+        assert_eq!(
+            (&add["calls"], &add["errors"], &add["timeouts"]),
+            (&110.into(), &10.into(), &0.into())
+        );
+        assert_eq!(
+            (&sleep["calls"], &sleep["errors"], &sleep["timeouts"]),
+            (&11.into(), &1.into(), &1.into())
+        );
+        let seconds =
+            |figures: &serde_json::Value, name: &str| figures["latency"][name].as_f64().unwrap();
+        assert!((0.05..0.3).contains(&seconds(&sleep, "p50_s")), "{sleep}");
+        assert!((0.3..3.0).contains(&seconds(&sleep, "max_s")), "{sleep}");
+        assert!((0.8..9.0).contains(&seconds(&sleep, "sum_s")), "{sleep}");
+        assert!(seconds(&add, "p50_s") < 0.05 && seconds(&add, "p50_s") > 0.0, "{add}");
+        assert_eq!(figures("pid")["latency"]["p50_s"], serde_json::Value::Null);
+    };
+    check();
+    // Those who counted it are gone.
+    server.ok(&["reload"]);
+    server.settled(2);
+    until("the old ones are gone", || server.status()["workers"].as_array().unwrap().len() == 2);
+    check();
+    server.ok(&["upgrade"]);
+    let page = server.ok(&["status"]);
+    assert!(page.lines().any(|line| line.starts_with("sleep ") && line.contains("11")), "{page}");
+    let metrics = server.ok(&["metrics"]);
+    for line in [
+        "ph_calls_total{method=\"add\"} 110",
+        "ph_call_errors_total{method=\"sleep\"} 1",
+        "ph_call_seconds_count{method=\"sleep\"} 11",
+        "ph_calls_refused_total 10",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
+    }
+    server.ok(&["stop"]);
+}
+
 #[test]
 fn what_can_not_be_called_is_told_why() {
     let server = Rpc::start("invalid", "number_workers = 1\n");

@@ -94,7 +94,37 @@ fn page(status: &Value, usage: &mut Usage) -> String {
     }
     page.push('\n');
     page.push_str(&table(workers, usage).render());
+    page.push_str(&calls(value::get(status, "calls")));
     page
+}
+
+/// A line for each method that can be called.
+fn calls(calls: &Value) -> String {
+    let methods = value::get(calls, "methods").as_array().map_or(&[][..], Vec::as_slice);
+    if methods.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["METHOD", "CALLS", "ERRORS", "TIMEOUTS", "P50", "P99", "MAX"])
+        .right(&[1, 2, 3, 4, 5, 6]);
+    for method in methods {
+        let field = |name: &str| value::text(method, name);
+        let latency = value::get(method, "latency");
+        let latency = |name: &str| value::latency(value::get(latency, name));
+        table.row([
+            field("name"),
+            field("calls"),
+            field("errors"),
+            field("timeouts"),
+            latency("p50_s"),
+            latency("p99_s"),
+            latency("max_s"),
+        ]);
+    }
+    let refused = match value::text(calls, "refused").as_str() {
+        "0" => String::new(),
+        number => format!("{number} messages came to no method\n"),
+    };
+    format!("\n{}{refused}", table.render())
 }
 
 fn table(workers: &Value, usage: &mut Usage) -> Table {

@@ -42,6 +42,20 @@ pub(crate) fn age(seconds: &Value) -> String {
     parts.join(" ")
 }
 
+/// A time that may be short, with three digits or so: `850µs`, `1.2ms`, `34ms`, `2.5s`.
+pub(crate) fn latency(seconds: &Value) -> String {
+    let Some(seconds) = seconds.as_f64() else { return "-".to_owned() };
+    let (amount, unit) = match seconds {
+        0.000_999_5.. => (seconds * 1e3, "ms"),
+        _ => (seconds * 1e6, "µs"),
+    };
+    match amount {
+        ..9.95 => format!("{amount:.1}{unit}"),
+        ..999.5 => format!("{amount:.0}{unit}"),
+        _ => age(&seconds.into()),
+    }
+}
+
 /// Bytes in a binary unit.
 pub(crate) fn size(bytes: &Value) -> String {
     let Some(bytes) = bytes.as_f64() else { return "-".to_owned() };
@@ -73,6 +87,12 @@ mod tests {
         assert_eq!(age(&200.0.into()), "3m 20s");
         assert_eq!(age(&187_200.0.into()), "2d 4h");
         assert_eq!(age(&Value::Nil), "-");
+        assert_eq!(latency(&0.000_002.into()), "2.0µs");
+        assert_eq!(latency(&0.000_85.into()), "850µs");
+        assert_eq!(latency(&0.0012.into()), "1.2ms");
+        assert_eq!(latency(&0.034.into()), "34ms");
+        assert_eq!(latency(&2.5.into()), "2.5s");
+        assert_eq!(latency(&Value::Nil), "-");
         assert_eq!(size(&100.into()), "100B");
         assert_eq!(size(&2_400_000.into()), "2.3M");
     }

@@ -179,6 +179,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         Some(channel) => Some(channel),
         None => generation.channel().map_err(|error| system(&error))?,
     };
+    let calls = generation.call_table().map_err(|error| system(&error))?;
     let manager = waiting.predecessor.is_none().then(super::Manager::find).flatten();
     let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
     tracing::info!(
@@ -218,6 +219,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         accounts: Accounts::default(),
         accept_lock,
         channel,
+        calls,
         guard,
         title,
         name,

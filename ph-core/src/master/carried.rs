@@ -22,6 +22,7 @@ use super::certificate::Certificate;
 use super::control::CarriedControl;
 use super::estate::VERSION;
 use crate::arbiter;
+use crate::calls;
 use crate::listen::{CarriedBundle, Plan};
 
 /// Everything.
@@ -38,6 +39,8 @@ pub(super) struct Carried {
     pub(super) departed: Option<u64>,
     pub(super) reopened: u64,
     pub(super) accounts: Accounts,
+    /// Figures of calls of workers that have ended.
+    pub(super) calls: calls::Sums,
     pub(super) certificates: Vec<Certificate>,
     pub(super) events: Vec<Box<str>>,
     /// The soft limit on descriptors that workers get.
@@ -63,6 +66,7 @@ pub(super) struct Stamp {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Open {
     pub(super) slots: RawFd,
+    pub(super) calls: Option<RawFd>,
     pub(super) hear: RawFd,
     pub(super) say: RawFd,
     pub(super) locks: Vec<RawFd>,

@@ -5,10 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use ph_config::Settings;
+use ph_config::value::choice::WorkerClass;
 
 use super::Master;
+use crate::calls::CallTable;
 use crate::channel::Channel;
 use crate::listen::{Bundle, ListenError, Listener, Plan};
+use crate::sys::SysError;
 
 /// Settings, and the listeners that go with them.
 pub(super) struct Generation {
@@ -43,6 +46,16 @@ impl Generation {
     /// A channel for its workers' connections, if they have any.
     pub(super) fn channel(&self) -> io::Result<Option<Arc<Channel>>> {
         Ok(self.listens().then(Channel::open).transpose()?.map(Arc::new))
+    }
+
+    /// Whether its workers answer calls, and show how those fare.
+    pub(super) fn answers_calls(&self) -> bool {
+        self.settings.worker_class == WorkerClass::Rpc
+    }
+
+    /// A table for its workers' calls, if they answer any.
+    pub(super) fn call_table(&self) -> Result<Option<CallTable>, SysError> {
+        self.answers_calls().then(CallTable::create).transpose()
     }
 }
 

@@ -42,6 +42,7 @@ use nix::unistd::Pid;
 use ph_config::Settings;
 
 use crate::arbiter::{Action, Arbiter, Event, Outcome};
+use crate::calls::CallTable;
 use crate::channel::Channel;
 use crate::listen::{Bundle, Listener};
 use crate::slots::Slots;
@@ -140,6 +141,8 @@ struct Master<'a> {
     accept_lock: Option<AcceptLock>,
     /// Made with the first listener.
     channel: Option<Arc<Channel>>,
+    /// Made when a generation first answers calls.
+    calls: Option<CallTable>,
     guard: Option<Guard>,
     title: Title,
     name: String,

@@ -84,6 +84,9 @@ impl Master<'_> {
         let slot = &self.slots.items()[child.cell];
         crate::slots::board(&self.slots).count_connections(-(slot.connections() as i64));
         self.accounts.close(slot);
+        if let Some(calls) = &mut self.calls {
+            calls.close(child.cell);
+        }
     }
 
     #[inline(never)]

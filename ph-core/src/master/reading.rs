@@ -114,6 +114,9 @@ impl Master<'_> {
         if self.channel.is_none() {
             self.channel = candidate.channel().map_err(|error| failed(error.to_string()))?;
         }
+        if self.calls.is_none() {
+            self.calls = candidate.call_table().map_err(|error| failed(error.to_string()))?;
+        }
         let listens = candidate.listens();
         let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.bundles.extend(bundles);

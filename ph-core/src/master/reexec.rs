@@ -16,6 +16,7 @@ use super::carried::{Carried, CarriedChild, CarriedProgram, CarriedSettings, Ope
 use super::estate::Heirloom;
 use super::{Manager, Master, Program};
 use crate::arbiter::{Departure, Event};
+use crate::calls::CallTable;
 use crate::listen::Bundle;
 use crate::sys::fds;
 use crate::sys::guard::Guard;
@@ -108,6 +109,7 @@ impl Master<'_> {
             departed: self.children.departed,
             reopened: self.reopened,
             accounts: self.accounts.clone(),
+            calls: self.calls.as_ref().map(|calls| calls.ended().clone()).unwrap_or_default(),
             certificates: self.certificates.all().cloned().collect(),
             events: self.events.all().cloned().collect(),
             limit: self.descriptors,
@@ -121,6 +123,7 @@ impl Master<'_> {
             partial: self.hearing.partial().to_vec(),
             open: Open {
                 slots: self.slots.fd().map(number).ok_or(io::ErrorKind::NotFound)?,
+                calls: self.calls.as_ref().map(|calls| number(calls.fd())),
                 hear: number(self.hearing.heard()),
                 say: number(self.hearing.kept()),
                 locks: self.locks.iter().map(|lock| number(lock.as_fd())).collect(),
@@ -143,6 +146,7 @@ impl Master<'_> {
         let mut kept: Vec<_> = self.control.descriptors().collect();
         kept.extend([self.hearing.heard(), self.hearing.kept()]);
         kept.extend(self.slots.fd());
+        kept.extend(self.calls.as_ref().map(CallTable::fd));
         kept.extend(self.locks.iter().map(AsFd::as_fd));
         kept.extend(self.channel.iter().flat_map(|it| [it.giving(), it.as_fd()]));
         kept.extend(self.current().listeners.iter().map(AsFd::as_fd));

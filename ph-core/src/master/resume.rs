@@ -23,6 +23,7 @@ use super::poll::{Poll, Token};
 use super::reexec::{self, RESUME, RETURNED};
 use super::{Launch, Manager, Master, Program};
 use crate::arbiter::{Arbiter, Event, Policy};
+use crate::calls::CallTable;
 use crate::channel::Channel;
 use crate::listen::Bundle;
 use crate::slots::{self, Slots};
@@ -109,6 +110,7 @@ fn give_back(
 struct Fresh {
     title: Title,
     slots: Slots,
+    calls: Option<CallTable>,
     signals: Source,
     poll: Poll,
     accept_lock: Option<AcceptLock>,
@@ -151,6 +153,9 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     title.set(format_args!("ph: master [{name}]"));
     let memory = fds::copy(carried.open.slots).map_err(|error| system(&error))?;
     let slots = slots::adopt(memory).map_err(|error| system(&error))?;
+    let calls = carried.open.calls.map(fds::copy).transpose().map_err(|error| system(&error))?;
+    let calls = calls.map(|memory| CallTable::adopt(memory, carried.calls.clone())).transpose();
+    let calls = calls.map_err(|error| system(&error))?;
     // The signals are blocked since the former program's time; what came meanwhile is pending.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let poll = Poll::new().map_err(|errno| system(&errno))?;
@@ -175,7 +180,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
         return Err(system(&errno));
     }
     let changed_signals = ph_signal::disposition::changed();
-    Ok(Fresh { title, slots, signals, poll, accept_lock, processes, guard, changed_signals })
+    Ok(Fresh { title, slots, calls, signals, poll, accept_lock, processes, guard, changed_signals })
 }
 
 /// Takes every descriptor that there is a number of; each is there, or the former program was wrong.
@@ -185,11 +190,21 @@ fn take_over<'a>(
     fresh: Fresh,
 ) -> io::Result<Master<'a>> {
     let Resumed { carried, program, settings, former, .. } = resumed;
-    let Fresh { title, slots, signals, poll, accept_lock, processes, guard, changed_signals } =
-        fresh;
+    let Fresh {
+        title,
+        slots,
+        calls,
+        signals,
+        poll,
+        accept_lock,
+        processes,
+        guard,
+        changed_signals,
+    } = fresh;
     let adopt = |number: RawFd| fds::adopt(number);
     let open = carried.open;
     drop(adopt(open.slots)?);
+    drop(open.calls.map(adopt).transpose()?);
     let hearing = Hearing::of(adopt(open.hear)?, adopt(open.say)?, carried.partial);
     poll.add(&hearing, Token::Reports)?;
     let control = Control::resume(carried.control, &settings.control_socket, &poll, adopt)?;
@@ -253,6 +268,7 @@ fn take_over<'a>(
         accounts: carried.accounts,
         accept_lock,
         channel,
+        calls,
         guard,
         title,
         name,

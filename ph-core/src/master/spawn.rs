@@ -12,6 +12,7 @@ use super::children::Child;
 use super::poll::Token;
 use super::{Master, binding};
 use crate::arbiter::{Event, WorkerKey};
+use crate::calls::Record;
 use crate::channel::Channel;
 use crate::listen::{ListenError, Listener};
 use crate::log;
@@ -36,6 +37,8 @@ pub struct Seat {
     pub reporter: Reporter,
     /// Its own place in the shared table.
     pub cell: &'static Slot,
+    /// Its page in the table of calls, if it answers any.
+    pub calls: Option<&'static [Record]>,
     /// What concerns all workers.
     pub board: &'static Board,
     /// What it may accept connections from.
@@ -49,8 +52,8 @@ pub struct Seat {
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
 const PANICKED: u8 = 101;
 
-/// The exit code of a worker that could not be bound to its CPUs: that of any failed boot (`EX_SOFTWARE`).
-const UNBOUND: u8 = 70;
+/// The exit code of a worker that can't have what it needs: that of any failed boot (`EX_SOFTWARE`).
+const UNFIT: u8 = 70;
 
 /// There is no process for a worker.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +106,7 @@ impl Master<'_> {
         let own = self.own_listeners(key.slot, generation)?;
         let born = ticks();
         let pid = match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, slot, master, cpus.as_ref(), own),
+            Forked::Child => self.become_worker(key, generation, cell, master, cpus.as_ref(), own),
             Forked::Parent(pid) => pid,
         };
         fork::lead_group(pid);
@@ -172,7 +175,7 @@ impl Master<'_> {
         &mut self,
         key: WorkerKey,
         generation: u32,
-        cell: &'static Slot,
+        cell: usize,
         master: Pid,
         cpus: Option<&CpuSet>,
         own: Option<Vec<Arc<Listener>>>,
@@ -183,6 +186,8 @@ impl Master<'_> {
         fork::lead_group(Pid::from_raw(0));
         let say = self.hearing.kept();
         let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
+        let calls = self.calls.as_ref().filter(|_| start.answers_calls());
+        let calls = calls.map(|calls| calls.page(cell)).transpose();
         // Taken and not copied: neither memory nor a count of theirs is written to.
         let listeners = own.unwrap_or_else(|| std::mem::take(&mut start.listeners));
         let channel = self.channel.take();
@@ -196,12 +201,16 @@ impl Master<'_> {
         log::identify(Some(key.slot));
         fork::fresh_signals(self.changed_signals);
         let reporter = self.hearing.reporter(key.serial);
-        if let Some(Err(error)) = cpus.map(cpu::bind) {
-            let reason = error.to_string();
-            tracing::error!(%reason, "cannot boot");
-            let _ = reporter.say(&Report::Failed(reason));
-            fork::leave(UNBOUND);
-        }
+        let bound = cpus.map_or(Ok(()), cpu::bind);
+        let calls = match bound.and(calls) {
+            Ok(calls) => calls,
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::error!(%reason, "cannot boot");
+                let _ = reporter.say(&Report::Failed(reason));
+                fork::leave(UNFIT);
+            }
+        };
         let settings = Arc::clone(&self.generations[&generation].settings);
         let lock = self.accept_lock.filter(|_| settings.accept == Accept::Lock);
         let seat = Seat {
@@ -209,7 +218,8 @@ impl Master<'_> {
             generation,
             settings,
             reporter,
-            cell,
+            cell: &self.slots.items()[cell],
+            calls,
             board: slots::board(&self.slots),
             listeners,
             channel,

@@ -36,6 +36,8 @@ impl Master<'_> {
             worker(row, pid, slot, now, cpus)
         });
         let workers: Vec<Value> = workers.collect();
+        let cells = self.children.iter().map(|child| child.cell);
+        let calls = self.calls.as_ref().map_or(Value::Nil, |calls| calls.status(cells));
         map([
             ("app", settings.proc_name.as_str().into()),
             ("state", snapshot.state.into()),
@@ -49,6 +51,7 @@ impl Master<'_> {
             ("listeners", Value::Array(listeners.collect())),
             ("workers", Value::Array(workers)),
             ("totals", totals(snapshot.totals, requests)),
+            ("calls", calls),
             (
                 "last_change",
                 snapshot.last_change.as_ref().map_or(Value::Nil, |it| self.last_change(it)),

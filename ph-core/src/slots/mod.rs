@@ -10,12 +10,14 @@
 
 mod atomic;
 mod claim;
+mod text;
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use claim::Claim;
+pub use text::Text;
 
 use crate::sys::SysError;
 use crate::sys::shared::SharedTable;

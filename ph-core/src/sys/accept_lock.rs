@@ -38,7 +38,7 @@ pub struct Held(AcceptLock, PhantomData<*const ()>);
 impl AcceptLock {
     /// Makes a lock that this process and all that it forks from now on share. Its memory is never given back.
     pub fn create() -> Result<Self, SysError> {
-        let start = shared::map(None, size_of::<Place>())?;
+        let start = shared::map(None, 0, size_of::<Place>())?;
         // SAFETY: the mapping is fresh, zeroed, page-aligned, large enough, never unmapped, and nobody else knows it
         // yet. The attributes are initialised before their use and destroyed after it; the mutex is initialised in the place
         // where it stays.

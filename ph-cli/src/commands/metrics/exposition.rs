@@ -46,6 +46,7 @@ pub(super) fn of(status: &Value) -> String {
             }
         }
     }
+    text.calls(value::get(status, "calls"));
     let change = value::get(status, "last_change");
     if !change.is_nil() {
         let ok = if value::text(change, "result") == "ok" { 1.0 } else { 0.0 };
@@ -71,6 +72,12 @@ const TOTALS: [(&str, &str, &str); 5] = [
     ("ph_workers_crashed", "crashed", "workers that ended by themselves"),
     ("ph_workers_killed", "killed", "workers that had to be killed"),
     ("ph_requests", "requests", "requests that have ended"),
+];
+
+const PER_METHOD: [(&str, &str, &str); 3] = [
+    ("ph_calls", "calls", "calls that were answered"),
+    ("ph_call_errors", "errors", "calls that were answered with an error"),
+    ("ph_call_timeouts", "timeouts", "calls that took longer than timeout"),
 ];
 
 const PER_WORKER: [(&str, &str, &str, &str); 5] = [
@@ -130,6 +137,33 @@ impl Text {
         let labels =
             if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "{}{suffix}{labels} {number}", self.family);
+    }
+
+    /// How calls fare, where there are any.
+    fn calls(&mut self, calls: &Value) {
+        let Some(methods) = value::get(calls, "methods").as_array() else { return };
+        let label = |method: &Value| ("method", value::text(method, "name"));
+        for (name, field, help) in PER_METHOD {
+            self.family(name, "counter", help);
+            for method in methods {
+                let number = value::get(method, field).as_f64().unwrap_or(0.0);
+                self.sample(&[label(method)], number);
+            }
+        }
+        self.family("ph_call_seconds", "summary", "time from reading a call to its answer");
+        for method in methods {
+            let latency = value::get(method, "latency");
+            for (quantile, field) in [("0.5", "p50_s"), ("0.9", "p90_s"), ("0.99", "p99_s")] {
+                if let Some(seconds) = value::get(latency, field).as_f64() {
+                    self.sample(&[label(method), ("quantile", quantile.to_owned())], seconds);
+                }
+            }
+            let number = |map: &Value, field: &str| value::get(map, field).as_f64().unwrap_or(0.0);
+            self.suffixed("_sum", &[label(method)], number(latency, "sum_s"));
+            self.suffixed("_count", &[label(method)], number(method, "calls"));
+        }
+        let help = "messages that came to no method";
+        self.number("ph_calls_refused", "counter", help, calls, "refused");
     }
 
     fn end(self) -> String {

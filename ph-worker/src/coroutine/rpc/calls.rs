@@ -13,6 +13,7 @@ use ph_rpc::{Driver, Pending, RpcError, Session, Ticket};
 use slab::Slab;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::counts::Counts;
 use super::room::{Place, Room};
 use crate::{Context, panics};
 
@@ -20,6 +21,7 @@ use crate::{Context, panics};
 pub(super) struct Calls {
     context: Context,
     room: Rc<Room>,
+    counts: Rc<Counts>,
     place: Place,
     waiting: Slab<Waiting>,
     /// Those that `timeout` limits, by key and serial number, in the order in which they began. Some have ended.
@@ -55,10 +57,11 @@ struct Nudge {
 }
 
 impl Calls {
-    pub(super) fn new(context: &Context, room: &Rc<Room>) -> Self {
+    pub(super) fn new(context: &Context, room: &Rc<Room>, counts: &Rc<Counts>) -> Self {
         Self {
             context: context.clone(),
             room: Rc::clone(room),
+            counts: Rc::clone(counts),
             place: Place::default(),
             waiting: Slab::new(),
             order: VecDeque::new(),
@@ -106,12 +109,14 @@ impl Calls {
                 Ok(Poll::Pending) => {}
                 Ok(Poll::Ready(answer)) => {
                     session.push(&answer);
-                    self.end(key);
+                    let took = self.end(key);
+                    self.counts.ended(answer.ticket(), answer.outcome(), took);
                 }
                 Err(panic) => {
                     let ticket = call.ticket();
-                    let _ = session.answer::<()>(ticket, &Err(panicked(name(ticket))));
-                    self.end(key);
+                    let outcome = session.answer::<()>(ticket, &Err(panicked(name(ticket))));
+                    let took = self.end(key);
+                    self.counts.ended(ticket, outcome, took);
                     told(&panic);
                 }
             }
@@ -153,14 +158,22 @@ impl Calls {
             let ticket = self.waiting[key].call.ticket();
             let error = RpcError::failed(format!("{} timed out after {limit:?}", name(ticket)));
             let _ = session.answer::<()>(ticket, &Err(error));
-            self.end(key);
+            let took = self.end(key);
+            self.counts.timed_out(ticket, took);
         }
     }
 
-    fn end(&mut self, key: usize) {
-        let began = self.waiting.remove(key).began;
+    /// A call has ended, after so long.
+    fn end(&mut self, key: usize) -> Duration {
+        let took = self.waiting.remove(key).began.elapsed();
         self.room.leave();
-        self.context.visit().end_waiting(began.elapsed());
+        self.context.visit().end_waiting(took);
+        took
+    }
+
+    /// All that was dispatched in one go is answered, or waits: it took so long.
+    pub(super) fn end_batch(&self, took: Duration) {
+        self.counts.end_batch(took);
     }
 }
 
@@ -182,11 +195,13 @@ impl Driver for Calls {
     }
 
     #[inline]
-    fn ended(&mut self, _: Ticket, _: Outcome) {
+    fn ended(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.counts.answered(ticket, outcome);
         self.done += 1;
     }
 
     fn refused(&mut self, _: i64) {
+        self.counts.refused();
         self.done += 1;
     }
 

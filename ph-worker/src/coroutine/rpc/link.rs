@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
+use std::time::Instant;
 
-use ph_rpc::{CodecError, Progress, Service, Session, Ticket};
+use ph_rpc::{CodecError, Driver as _, Progress, Service, Session, Ticket};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::calls::{self, Calls};
@@ -43,7 +44,7 @@ impl<C: CallContext> Link<C> {
             session: Session::default(),
             buffer: Rc::clone(&server.buffer),
             stream,
-            calls: Calls::new(context, &server.room),
+            calls: Calls::new(context, &server.room, &server.counts),
             fresh: false,
             finished: false,
             broken: None,
@@ -104,16 +105,18 @@ impl<C: CallContext> Link<C> {
     fn dispatch(&mut self) {
         let Self { service, session, given, calls, .. } = self;
         let batch = self.context.visit().begin_batch();
+        let began = Instant::now();
         let dispatched = panics::catch(|| service.dispatch(session, given, calls));
         let dispatched = dispatched.unwrap_or_else(|panic| {
             if let Some(ticket) = calls.last {
                 let error = calls::panicked(name(service, ticket));
-                let _ = session.answer::<()>(ticket, &Err(error));
-                calls.done += 1;
+                let outcome = session.answer::<()>(ticket, &Err(error));
+                calls.ended(ticket, outcome);
             }
             self.desk.panicked(&panic);
             Ok(Progress::Full)
         });
+        calls.end_batch(began.elapsed());
         self.context.visit().end_batch(batch, std::mem::take(&mut calls.done));
         match dispatched {
             Ok(progress) => self.fresh = progress == Progress::Full,

@@ -5,6 +5,7 @@
 //! or as many answers to read, as it may ([`ph_rpc::Bounds`]).
 
 mod calls;
+mod counts;
 mod link;
 mod room;
 
@@ -20,6 +21,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::{AsyncConnectionWorker, AsyncStream, accept, run, serve};
 use crate::desk::Desk;
 use crate::{Context, Error, Next};
+use counts::Counts;
 use link::Link;
 use room::Room;
 
@@ -50,6 +52,7 @@ const READ: usize = 32 << 10;
 struct Server<C> {
     service: Rc<Service<C>>,
     room: Rc<Room>,
+    counts: Rc<Counts>,
     buffer: Buffer,
     desk: Arc<Desk>,
 }
@@ -80,7 +83,8 @@ pub fn run_rpc<C: CallContext>(
     let work = async |service: Rc<Service<C>>, cx: &Context, desk: &Arc<Desk>| {
         let room = Rc::new(Room::new(cx.config().max_coroutines as usize));
         let buffer = Rc::new(RefCell::new(vec![0; READ]));
-        let server = Rc::new(Server { service, room, buffer, desk: Arc::clone(desk) });
+        let counts = Rc::new(Counts::new(cx.post().calls, service.methods()));
+        let server = Rc::new(Server { service, room, counts, buffer, desk: Arc::clone(desk) });
         // `timeout` limits calls here; clients may be silent for as long as they like.
         serve(&server, cx.post(), desk, inbox, None).await;
     };
