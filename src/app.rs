@@ -131,7 +131,8 @@ impl App {
     ///
     /// Methods that want the worker's [`Context`] are those of a `Service::<Context>::with_context()`, added by
     /// `method_with`. All calls run in one thread, which a method must not block: one that waits is a
-    /// `method_async`. A method added by `Service::later` has nobody to answer it here.
+    /// `method_async`, and one that blocks is said to (`Service::blocking`, `Service::on_threads`), and runs on one of
+    /// `threads` threads. A method added by `Service::later` has nobody to answer it here.
     #[must_use]
     pub fn rpc<C: CallContext>(
         mut self,

@@ -34,6 +34,12 @@ fn service(_cx: &Context) -> Result<Service<Context>, Error> {
             Ok(ms)
         })
         .doc("Waits for so many milliseconds, and returns them.")
+        .method("work", |ms: u64| {
+            std::thread::sleep(Duration::from_millis(ms));
+            Ok(ms)
+        })
+        .blocking()
+        .doc("As sleep, with a function that blocks: on one of `threads` threads.")
         .method("block", |ms: u64| {
             std::thread::sleep(Duration::from_millis(ms));
             Ok(ms)

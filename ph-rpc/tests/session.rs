@@ -354,32 +354,3 @@ fn a_silent_client_holds_little() {
     session.release();
     assert_eq!(answers(&service, &mut session, &mut (), &[add(1)]), [Message::success(1, 2)]);
 }
-
-/// As when a process becomes another program: what was read, what is under way and what is owed go along.
-#[test]
-fn a_suspended_session_goes_on_where_it_was() {
-    let gate = Gate::default();
-    let service = service(&gate);
-    let (mut session, mut clerk) = (Session::default(), Clerk::default());
-    let said = bytes(&[Message::request(1, "wait", vec![5.into()]), add(2), add(3)]);
-    let cut = said.len() - 2;
-    session.feed(&said[..cut]);
-    assert_eq!(service.dispatch(&mut session, &mut (), &mut clerk), Ok(Progress::Hungry));
-    let suspended = session.suspend();
-    assert_eq!(suspended, session.suspend(), "it is a look");
-    drop(session);
-    let mut session = Session::resume(Bounds::default(), suspended);
-    assert_eq!(session.in_flight(), 1);
-    session.feed(&said[cut..]);
-    assert_eq!(service.dispatch(&mut session, &mut (), &mut clerk), Ok(Progress::Hungry));
-    let _: Outcome = session.answer(clerk.pending.remove(0).ticket(), &Ok("late"));
-    let answered: Vec<u32> = take(&mut session)
-        .iter()
-        .map(|answer| match answer {
-            Message::Response { msgid, .. } => *msgid,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(answered, [2, 3, 1]);
-    assert!(session.is_idle());
-}

@@ -40,6 +40,10 @@ pub struct OwnedCall {
 }
 
 impl OwnedCall {
+    fn of(ticket: Ticket, params: &Params<'_>) -> Self {
+        Self { ticket, params: params.as_bytes().to_vec(), count: params.len() }
+    }
+
     /// Which call it is.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
@@ -107,6 +111,9 @@ impl<C: 'static> Service<C> {
             // Before the handler, so that a call whose handler panics can be answered like any other.
             *in_flight += 1;
             driver.begun(ticket);
+            if method.blocks && driver.offload(|| OwnedCall::of(ticket, &params)) {
+                continue;
+            }
             let call = Invocation { ticket, params, reply: outbox.begin(ticket.msgid) };
             let flow = (method.run)(cx, call);
             outbox.end();
@@ -146,8 +153,7 @@ impl<C: 'static> Service<C> {
                 Step::Call { ticket, params, .. } => {
                     *in_flight += 1;
                     driver.begun(ticket);
-                    let (params, count) = (params.as_bytes().to_vec(), params.len());
-                    return Ok(Some(OwnedCall { ticket, params, count }));
+                    return Ok(Some(OwnedCall::of(ticket, &params)));
                 }
                 Step::Refused(code) => driver.refused(code),
                 Step::Nothing => {}

@@ -1,5 +1,6 @@
 //! Who has calls dispatched, and wants to know of each.
 
+use super::dispatch::OwnedCall;
 use super::pending::Pending;
 use super::reply::Outcome;
 use super::ticket::Ticket;
@@ -32,6 +33,18 @@ pub trait Driver {
     /// [refuses](crate::Session::refuse) calls. The code is the error's.
     fn refused(&mut self, code: i64) {
         let _ = code;
+    }
+
+    /// A method that may [block](super::Service::blocking) is called. A driver that has threads for that takes the call,
+    /// returns true, and has one of them [run](super::Service::run) it; then what becomes of it goes to the
+    /// [session](crate::Session::push). Otherwise it is run on the spot.
+    #[inline]
+    fn offload(&mut self, call: impl FnOnce() -> OwnedCall) -> bool
+    where
+        Self: Sized,
+    {
+        let _ = call;
+        false
     }
 
     /// A handler waits. Poll it soon, and give its answer to the [session](crate::Session::push).

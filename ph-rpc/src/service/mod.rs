@@ -60,6 +60,8 @@ pub struct Service<C = ()> {
 struct Method<C> {
     info: MethodInfo,
     run: Box<Run<C>>,
+    /// Its function may block.
+    blocks: bool,
 }
 
 type Run<C> = dyn Fn(&mut C, Invocation<'_, '_>) -> Flow + Send + Sync;
@@ -154,6 +156,29 @@ impl<C: 'static> Service<C> {
         self
     }
 
+    /// Says that the method that was added last may block: a loop with threads for that has one of them run its calls
+    /// ([`Driver::offload`]), any other runs them on the spot. A future is made there, and polled where all are.
+    #[must_use]
+    pub fn blocking(mut self) -> Self {
+        if let Some(method) = self.methods.last_mut() {
+            method.blocks = true;
+        }
+        self
+    }
+
+    /// Says the same of all methods that were added so far.
+    #[must_use]
+    pub fn on_threads(mut self) -> Self {
+        self.methods.iter_mut().for_each(|method| method.blocks = true);
+        self
+    }
+
+    /// Whether any method may [block](Service::blocking).
+    #[must_use]
+    pub fn blocks(&self) -> bool {
+        self.methods.iter().any(|method| method.blocks)
+    }
+
     /// The methods, in the order in which they were added; [`Ticket::method`] counts them so.
     pub fn methods(&self) -> impl ExactSizeIterator<Item = &MethodInfo> {
         self.methods.iter().map(|method| &method.info)
@@ -168,7 +193,7 @@ impl<C: 'static> Service<C> {
     fn add(mut self, name: &str, arity: Arity, run: Box<Run<C>>) -> Self {
         self.methods.retain(|method| method.info.name != name);
         let info = MethodInfo { name: name.to_owned(), arity, doc: String::new() };
-        self.methods.push(Method { info, run });
+        self.methods.push(Method { info, run, blocks: false });
         self.names = Names::of(self.methods().map(|method| method.name.as_str()));
         self
     }

@@ -5,16 +5,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Task, Poll, Wake, Waker};
+use std::task::{Context as Task, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use ph_rpc::service::Outcome;
-use ph_rpc::{Driver, Pending, RpcError, Session, Ticket};
+use ph_rpc::{Answer, Driver, OwnedCall, Pending, Ran, RpcError, Session, Ticket};
 use slab::Slab;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::Server;
 use super::counts::Counts;
 use super::room::{Place, Room};
+use super::threads::{Errand, Threads};
 use crate::{Context, panics};
 
 /// What a connection has under way, and what is counted of it.
@@ -22,6 +24,7 @@ pub(super) struct Calls {
     context: Context,
     room: Rc<Room>,
     counts: Rc<Counts>,
+    threads: Option<Threads>,
     place: Place,
     waiting: Slab<Waiting>,
     /// Those that `timeout` limits, by key and serial number, in the order in which they began. Some have ended.
@@ -38,11 +41,44 @@ pub(super) struct Calls {
 }
 
 struct Waiting {
-    call: Pending,
+    ticket: Ticket,
+    work: Work,
     serial: u64,
     began: Instant,
     nudge: Arc<Nudge>,
     waker: Waker,
+}
+
+/// What a call waits for.
+enum Work {
+    /// Its handler, which waits for something itself.
+    Handler(Pending),
+    /// The thread that runs its handler.
+    Thread(Errand),
+}
+
+impl Work {
+    /// The answer, or the panic that the handler ended in.
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Result<Answer, String>> {
+        loop {
+            match self {
+                Self::Handler(pending) => {
+                    let polled = panics::catch(|| Pin::new(pending).poll(task));
+                    return match polled {
+                        Ok(polled) => polled.map(Ok),
+                        Err(panic) => Poll::Ready(Err(panic)),
+                    };
+                }
+                Self::Thread(errand) => match ready!(Pin::new(errand).poll(task)) {
+                    Ok(Ran::Answer(answer)) => return Poll::Ready(Ok(answer)),
+                    Ok(Ran::Pending(pending)) => *self = Self::Handler(pending),
+                    // As where it is dispatched on the spot: nobody has the ticket.
+                    Ok(Ran::Later(_)) => return Poll::Pending,
+                    Err(panic) => return Poll::Ready(Err(panic)),
+                },
+            }
+        }
+    }
 }
 
 /// The calls that are to be polled, and the coroutine that polls them.
@@ -57,11 +93,12 @@ struct Nudge {
 }
 
 impl Calls {
-    pub(super) fn new(context: &Context, room: &Rc<Room>, counts: &Rc<Counts>) -> Self {
+    pub(super) fn new<C>(context: &Context, server: &Server<C>) -> Self {
         Self {
             context: context.clone(),
-            room: Rc::clone(room),
-            counts: Rc::clone(counts),
+            room: Rc::clone(&server.room),
+            counts: Rc::clone(&server.counts),
+            threads: server.threads.clone(),
             place: Place::default(),
             waiting: Slab::new(),
             order: VecDeque::new(),
@@ -100,20 +137,19 @@ impl Calls {
             return;
         }
         for key in self.woken.take(task.waker()) {
-            let Some(Waiting { call, nudge, waker, .. }) = self.waiting.get_mut(key) else {
+            let Some(Waiting { ticket, work, nudge, waker, .. }) = self.waiting.get_mut(key) else {
                 continue;
             };
+            let ticket = *ticket;
             nudge.queued.store(false, SeqCst);
-            let polled = panics::catch(|| Pin::new(&mut *call).poll(&mut Task::from_waker(waker)));
-            match polled {
-                Ok(Poll::Pending) => {}
-                Ok(Poll::Ready(answer)) => {
+            match work.poll(&mut Task::from_waker(waker)) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(answer)) => {
                     session.push(&answer);
                     let took = self.end(key);
                     self.counts.ended(answer.ticket(), answer.outcome(), took);
                 }
-                Err(panic) => {
-                    let ticket = call.ticket();
+                Poll::Ready(Err(panic)) => {
                     let outcome = session.answer::<()>(ticket, &Err(panicked(name(ticket))));
                     let took = self.end(key);
                     self.counts.ended(ticket, outcome, took);
@@ -155,7 +191,7 @@ impl Calls {
             if alarm.as_mut().poll(task).is_pending() {
                 return;
             }
-            let ticket = self.waiting[key].call.ticket();
+            let ticket = self.waiting[key].ticket;
             let error = RpcError::failed(format!("{} timed out after {limit:?}", name(ticket)));
             let _ = session.answer::<()>(ticket, &Err(error));
             let took = self.end(key);
@@ -205,7 +241,22 @@ impl Driver for Calls {
         self.done += 1;
     }
 
+    fn offload(&mut self, call: impl FnOnce() -> OwnedCall) -> bool {
+        let Some(threads) = &self.threads else { return false };
+        let call = call();
+        let ticket = call.ticket();
+        let errand = threads.run(call);
+        self.wait_for(ticket, Work::Thread(errand));
+        true
+    }
+
     fn pending(&mut self, call: Pending) {
+        self.wait_for(call.ticket(), Work::Handler(call));
+    }
+}
+
+impl Calls {
+    fn wait_for(&mut self, ticket: Ticket, work: Work) {
         self.room.enter();
         self.context.visit().begin_waiting();
         self.serial += 1;
@@ -214,7 +265,7 @@ impl Driver for Calls {
         let nudge =
             Arc::new(Nudge { woken: Arc::clone(&self.woken), key, queued: AtomicBool::new(true) });
         let waker = Waker::from(Arc::clone(&nudge));
-        place.insert(Waiting { call, serial, began: Instant::now(), nudge, waker });
+        place.insert(Waiting { ticket, work, serial, began: Instant::now(), nudge, waker });
         // It was polled without anybody to wake.
         self.woken.lock().0.push(key);
         if self.context.config().timeout.is_some() {

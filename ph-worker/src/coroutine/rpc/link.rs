@@ -17,7 +17,7 @@ use crate::{AsyncStream, Context, Next, panics};
 
 /// A connection and its calls.
 pub(super) struct Link<C> {
-    service: Rc<Service<C>>,
+    service: Arc<Service<C>>,
     desk: Arc<Desk>,
     context: Context,
     /// What handlers are given.
@@ -37,14 +37,14 @@ pub(super) struct Link<C> {
 impl<C: CallContext> Link<C> {
     pub(super) fn new(server: &Server<C>, stream: AsyncStream, context: &Context) -> Self {
         Self {
-            service: Rc::clone(&server.service),
+            service: Arc::clone(&server.service),
             desk: Arc::clone(&server.desk),
             context: context.clone(),
             given: C::of(context),
             session: Session::default(),
             buffer: Rc::clone(&server.buffer),
             stream,
-            calls: Calls::new(context, &server.room, &server.counts),
+            calls: Calls::new(context, server),
             fresh: false,
             finished: false,
             broken: None,

@@ -2,12 +2,13 @@
 //!
 //! A handler that is ready at once is called where its message lies, and costs neither a task nor memory; one that
 //! waits is polled by its connection's coroutine. Nothing is read from a connection that has as many calls under way,
-//! or as many answers to read, as it may ([`ph_rpc::Bounds`]).
+//! or as many answers to read, as it may ([`ph_rpc::Bounds`]). Methods that may block run on [threads](threads).
 
 mod calls;
 mod counts;
 mod link;
 mod room;
+mod threads;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -24,8 +25,10 @@ use crate::{Context, Error, Next};
 use counts::Counts;
 use link::Link;
 use room::Room;
+use threads::Threads;
 
-/// What a service's methods are given, made for each connection: nothing, the worker's [`Context`], or what an application
+/// What a service's methods are given, made for each connection, and for each thread that runs methods that
+/// [block](Service::blocking): nothing, the worker's [`Context`], or what an application
 /// makes of that.
 pub trait CallContext: 'static {
     /// For a connection of this worker's.
@@ -50,7 +53,8 @@ const READ: usize = 32 << 10;
 
 /// All connections of a worker have this in common.
 struct Server<C> {
-    service: Rc<Service<C>>,
+    service: Arc<Service<C>>,
+    threads: Option<Threads>,
     room: Rc<Room>,
     counts: Rc<Counts>,
     buffer: Buffer,
@@ -79,12 +83,16 @@ pub fn run_rpc<C: CallContext>(
     construct: impl Fn(&Context) -> Result<Service<C>, Error> + Sync,
 ) -> u8 {
     let (orders, inbox) = unbounded_channel();
-    let build = async |cx: &Context| construct(cx);
-    let work = async |service: Rc<Service<C>>, cx: &Context, desk: &Arc<Desk>| {
+    let build = async |cx: &Context| construct(cx).map(Arc::new);
+    let work = async |service: Rc<Arc<Service<C>>>, cx: &Context, desk: &Arc<Desk>| {
+        let service = Arc::clone(&service);
+        let threads = service.blocks().then(|| Threads::new(&service, cx.post()));
         let room = Rc::new(Room::new(cx.config().max_coroutines as usize));
         let buffer = Rc::new(RefCell::new(vec![0; READ]));
         let counts = Rc::new(Counts::new(cx.post().calls, service.methods()));
-        let server = Rc::new(Server { service, room, counts, buffer, desk: Arc::clone(desk) });
+        let desk_of_all = Arc::clone(desk);
+        let server = Server { service, threads, room, counts, buffer, desk: desk_of_all };
+        let server = Rc::new(server);
         // `timeout` limits calls here; clients may be silent for as long as they like.
         serve(&server, cx.post(), desk, inbox, None).await;
     };
