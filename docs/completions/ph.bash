@@ -58,6 +58,9 @@ _ph() {
             ph,stop)
                 cmd="ph__subcmd__stop"
                 ;;
+            ph,top)
+                cmd="ph__subcmd__top"
+                ;;
             ph,upgrade)
                 cmd="ph__subcmd__upgrade"
                 ;;
@@ -133,6 +136,9 @@ _ph() {
             ph__subcmd__help,stop)
                 cmd="ph__subcmd__help__subcmd__stop"
                 ;;
+            ph__subcmd__help,top)
+                cmd="ph__subcmd__help__subcmd__top"
+                ;;
             ph__subcmd__help,upgrade)
                 cmd="ph__subcmd__help__subcmd__upgrade"
                 ;;
@@ -206,7 +212,7 @@ _ph() {
 
     case "${cmd}" in
         ph)
-            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status scale worker config log events why metrics call completions help"
+            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status top scale worker config log events why metrics call completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,7 +562,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help)
-            opts="run start stop restart reload upgrade status scale worker config log events why metrics call completions help"
+            opts="run start stop restart reload upgrade status top scale worker config log events why metrics call completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -808,6 +814,20 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1259,6 +1279,40 @@ _ph() {
             ;;
         ph__subcmd__stop)
             opts="-c -s -h --quick --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__top)
+            opts="-c -s -h --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

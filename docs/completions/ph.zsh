@@ -114,6 +114,17 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help]' \
 && ret=0
 ;;
+(top)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (scale)
 _arguments "${_arguments_options[@]}" : \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
@@ -472,6 +483,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(top)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (scale)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -595,6 +610,7 @@ _ph_commands() {
 'reload:Read the configuration again and replace the workers, new before old' \
 'upgrade:Have the program as it is on disk now take over; returns when it serves' \
 'status:Show the master and its workers' \
+'top:Watch the master and its workers on the whole terminal; restart, stop and scale them by keys' \
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
 'config:Check and show the configuration' \
@@ -688,6 +704,7 @@ _ph__subcmd__help_commands() {
 'reload:Read the configuration again and replace the workers, new before old' \
 'upgrade:Have the program as it is on disk now take over; returns when it serves' \
 'status:Show the master and its workers' \
+'top:Watch the master and its workers on the whole terminal; restart, stop and scale them by keys' \
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
 'config:Check and show the configuration' \
@@ -797,6 +814,11 @@ _ph__subcmd__help__subcmd__stop_commands() {
     local commands; commands=()
     _describe -t commands 'ph help stop commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__help__subcmd__top_commands] )) ||
+_ph__subcmd__help__subcmd__top_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help top commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__help__subcmd__upgrade_commands] )) ||
 _ph__subcmd__help__subcmd__upgrade_commands() {
     local commands; commands=()
@@ -901,6 +923,11 @@ _ph__subcmd__status_commands() {
 _ph__subcmd__stop_commands() {
     local commands; commands=()
     _describe -t commands 'ph stop commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__top_commands] )) ||
+_ph__subcmd__top_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph top commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__upgrade_commands] )) ||
 _ph__subcmd__upgrade_commands() {

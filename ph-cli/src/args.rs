@@ -110,6 +110,9 @@ pub(crate) enum Command {
         #[arg(short, long)]
         watch: bool,
     },
+    /// Watch the master and its workers on the whole terminal; restart, stop and scale them by keys
+    #[cfg(feature = "top")]
+    Top,
     /// Change the number of workers: N exactly, +N more, -N fewer; returns when they are ready
     Scale {
         /// N, +N or -N

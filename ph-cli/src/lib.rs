@@ -19,6 +19,7 @@ mod master;
 mod output;
 mod place;
 mod procfs;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::Path;

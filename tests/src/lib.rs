@@ -19,6 +19,7 @@ pub mod process;
 pub mod release;
 pub mod rpc;
 pub mod sandbox;
+pub mod terminal;
 pub mod traces;
 pub mod users;
 pub mod wait;

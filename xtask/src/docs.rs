@@ -49,7 +49,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result {
 }
 
 fn generate(workspace: &Workspace, folder: &Path) -> Result {
-    Step::cargo("run --quiet -p ph-cli --example docs --").arg(folder).run(&workspace.root)
+    Step::cargo("run --quiet -p ph-cli --features top --example docs --")
+        .arg(folder)
+        .run(&workspace.root)
 }
 
 /// The made files under a folder, by name there.

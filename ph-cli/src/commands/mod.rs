@@ -9,6 +9,8 @@ mod log;
 mod metrics;
 mod scale;
 mod status;
+#[cfg(feature = "top")]
+mod top;
 mod why;
 mod worker;
 
@@ -41,6 +43,8 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Upgrade => change(&request, "upgrade", Vec::new()),
         Command::Status { json, watch: true } => status::watch(&request, json),
         Command::Status { json, watch: false } => status::show(&request, json),
+        #[cfg(feature = "top")]
+        Command::Top => top::run(&request),
         Command::Metrics { listen: None } => metrics::print(&request),
         Command::Metrics { listen: Some(address) } => metrics::serve(&request, address),
         Command::Scale { by } => scale::scale(&request, by),

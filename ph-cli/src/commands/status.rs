@@ -1,8 +1,7 @@
 //! `status` and `worker list`: a master and its workers, for people and for programs.
 
-use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ph_config::LoadRequest;
 use ph_rpc::Value;
@@ -10,6 +9,7 @@ use ph_rpc::Value;
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, Table, json, value};
 use crate::procfs;
+use crate::usage::{self, Usage};
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -133,13 +133,13 @@ fn table(workers: &Value, usage: &mut Usage) -> Table {
     ])
     .right(&[0, 1, 3, 4, 5, 6, 7, 8]);
     let rows = workers.as_array().map_or(&[][..], Vec::as_slice);
-    let pids = rows.iter().filter_map(pid).collect();
+    let pids = rows.iter().filter_map(usage::pid).collect();
     let sizes = procfs::proportional_sizes(pids);
     let shares = usage.shares(rows);
     for row in rows {
         let field = |name: &str| value::text(row, name);
-        let share = pid(row).and_then(|pid| shares.get(&pid));
-        let size = pid(row).and_then(|pid| sizes.get(&pid));
+        let share = usage::pid(row).and_then(|pid| shares.get(&pid));
+        let size = usage::pid(row).and_then(|pid| sizes.get(&pid));
         table.row([
             field("id"),
             field("pid"),
@@ -157,12 +157,8 @@ fn table(workers: &Value, usage: &mut Usage) -> Table {
     table
 }
 
-fn pid(row: &Value) -> Option<u32> {
-    value::get(row, "pid").as_u64().and_then(|pid| pid.try_into().ok())
-}
-
 /// In a word or two, from what the worker tells of its requests.
-fn doing(row: &Value) -> String {
+pub(super) fn doing(row: &Value) -> String {
     let oldest = value::get(row, "oldest_s");
     match (value::text(row, "state").as_str(), oldest.as_f64()) {
         ("ready" | "draining", Some(_)) => format!("a request for {}", value::age(oldest)),
@@ -171,35 +167,5 @@ fn doing(row: &Value) -> String {
         ("booting", _) => "boots".to_owned(),
         ("backoff", _) => "waits for its next try".to_owned(),
         _ => "-".to_owned(),
-    }
-}
-
-/// Processor time of the workers when they were looked at last.
-#[derive(Default)]
-struct Usage {
-    last: BTreeMap<u32, (Instant, Duration)>,
-}
-
-impl Usage {
-    /// The share of one processor that each worker has used: since the last look, or else since it began.
-    fn shares(&mut self, rows: &[Value]) -> BTreeMap<u32, f64> {
-        let now = Instant::now();
-        let mut shares = BTreeMap::new();
-        let last = std::mem::take(&mut self.last);
-        for row in rows {
-            let Some((pid, used)) = pid(row).and_then(|pid| Some((pid, procfs::cpu_time(pid)?)))
-            else {
-                continue;
-            };
-            self.last.insert(pid, (now, used));
-            let (time, used) = match last.get(&pid) {
-                Some((then, before)) => ((now - *then).as_secs_f64(), used.saturating_sub(*before)),
-                None => (value::get(row, "age_s").as_f64().unwrap_or(0.0), used),
-            };
-            if time > 0.0 {
-                shares.insert(pid, used.as_secs_f64() / time);
-            }
-        }
-        shares
     }
 }
