@@ -63,7 +63,7 @@ struct CarriedWorker {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum CarriedState {
-    Booting { deadline: Option<Distance> },
+    Booting { deadline: Option<Distance>, settles: Option<Distance> },
     Ready { since: Distance, recycle_at: Option<Distance>, outdated: Option<String>, above: u8 },
     Draining { deadline: Option<Distance>, speed: Speed, late: Option<Duration> },
     Broken { deadline: Option<Distance> },
@@ -132,7 +132,9 @@ impl Anchor {
     fn carry(self, worker: &Worker) -> CarriedWorker {
         let far = |at: &Option<Instant>| at.map(|at| self.distance(at));
         let state = match &worker.state {
-            State::Booting { deadline } => CarriedState::Booting { deadline: far(deadline) },
+            State::Booting { deadline, settles } => {
+                CarriedState::Booting { deadline: far(deadline), settles: far(settles) }
+            }
             State::Ready { since, recycle_at, outdated, above } => CarriedState::Ready {
                 since: self.distance(*since),
                 recycle_at: far(recycle_at),
@@ -158,7 +160,9 @@ impl Anchor {
     fn unpack(self, slot: u32, worker: CarriedWorker) -> Worker {
         let at = |distance: Option<Distance>| distance.map(|distance| self.instant(distance));
         let state = match worker.state {
-            CarriedState::Booting { deadline } => State::Booting { deadline: at(deadline) },
+            CarriedState::Booting { deadline, settles } => {
+                State::Booting { deadline: at(deadline), settles: at(settles) }
+            }
             CarriedState::Ready { since, recycle_at, outdated, above } => State::Ready {
                 since: self.instant(since),
                 recycle_at: at(recycle_at),

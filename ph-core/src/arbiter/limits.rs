@@ -14,13 +14,16 @@ impl Arbiter {
         if self.deadline.is_none_or(|at| at > now) {
             return;
         }
-        let mut late = Vec::new();
+        let (mut late, mut settled) = (Vec::new(), Vec::new());
         for seat in self.seats.values_mut() {
             for worker in &mut seat.workers {
                 if worker.deadline().is_none_or(|at| at > now) {
                     continue;
                 }
                 match &mut worker.state {
+                    State::Booting { settles: Some(at), .. } if *at <= now => {
+                        settled.push(worker.key);
+                    }
                     State::Booting { .. } => late.push(worker.key),
                     State::Draining { late, .. } => {
                         let cause = late.map_or(Cause::DrainTimeout, Cause::Timeout);
@@ -31,6 +34,9 @@ impl Arbiter {
                     State::Killed { .. } => {}
                 }
             }
+        }
+        for key in settled {
+            self.became_ready(now, key, out);
         }
         let limit = self.policy.boot_timeout.unwrap_or_default();
         for key in late {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ph_config::Settings;
-use ph_config::value::choice::{Scaling, WorkerClass};
+use ph_config::value::choice::{Notify, Scaling, WorkerClass};
 
 /// Most workers that one master can have: the size of the shared-memory table.
 pub const MAX_WORKERS: u32 = ph_config::value::count::MAX_WORKERS;
@@ -17,6 +17,8 @@ pub struct Policy {
     pub band: Option<Band>,
     /// From spawn to ready.
     pub boot_timeout: Option<Duration>,
+    /// A worker that has lived for so long counts as ready; `None` when it says so itself.
+    pub ready_after: Option<Duration>,
     /// One request.
     pub timeout: Option<Duration>,
     /// Whether a worker has several requests in hand at once: one that is late must not end the others.
@@ -86,6 +88,9 @@ impl Policy {
             number_workers: band.as_ref().map_or(number, |band| number.clamp(band.min, band.max)),
             band,
             boot_timeout: settings.boot_timeout,
+            ready_after: (settings.worker_class == WorkerClass::Exec
+                && settings.notify == Notify::None)
+                .then_some(settings.ready_after),
             timeout: settings.timeout,
             shared: !matches!(settings.worker_class, WorkerClass::Sync | WorkerClass::Exec),
             graceful_timeout: settings.graceful_timeout,

@@ -20,8 +20,8 @@ pub(super) struct Worker {
 
 #[derive(Clone, Debug)]
 pub(super) enum State {
-    /// Its constructor, `setup` or `init_process` runs.
-    Booting { deadline: Option<Instant> },
+    /// Its constructor, `setup` or `init_process` runs; or it is a program that is ready if it still lives at `settles`.
+    Booting { deadline: Option<Instant>, settles: Option<Instant> },
     /// It works. `outdated` when it is to be replaced although its generation is current; `above` counts the looks
     /// in a row that found it above `max_memory`.
     Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str>, above: u8 },
@@ -36,7 +36,9 @@ pub(super) enum State {
 impl Worker {
     pub(super) fn new(key: WorkerKey, generation: u32, policy: &Policy, now: Instant) -> Self {
         let deadline = policy.boot_timeout.map(|limit| now + limit);
-        Self { key, generation, spawned: now, state: State::Booting { deadline }, told: None }
+        let settles = policy.ready_after.map(|time| now + time);
+        let state = State::Booting { deadline, settles };
+        Self { key, generation, spawned: now, state, told: None }
     }
 
     pub(super) fn is_booting(&self) -> bool {
@@ -83,9 +85,8 @@ impl Worker {
     /// When its state asks for a decision, if ever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Booting { deadline }
-            | State::Draining { deadline, .. }
-            | State::Broken { deadline } => deadline,
+            State::Booting { deadline, settles } => [deadline, settles].into_iter().flatten().min(),
+            State::Draining { deadline, .. } | State::Broken { deadline } => deadline,
             State::Ready { recycle_at, outdated: None, .. } => recycle_at,
             State::Ready { .. } | State::Killed { .. } => None,
         }
@@ -94,7 +95,10 @@ impl Worker {
     /// Starts its limit anew, after the master itself was away.
     pub(super) fn forgive(&mut self, policy: &Policy, now: Instant) {
         let (deadline, limit) = match &mut self.state {
-            State::Booting { deadline } => (deadline, policy.boot_timeout),
+            State::Booting { deadline, settles } => {
+                *settles = settles.and(policy.ready_after).map(|time| now + time);
+                (deadline, policy.boot_timeout)
+            }
             State::Draining { deadline, speed, .. } => {
                 (deadline, policy.drain(*speed == Speed::Quick))
             }

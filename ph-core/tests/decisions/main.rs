@@ -2,6 +2,7 @@
 
 mod broken;
 mod memory;
+mod settling;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ fn steady_policy(number_workers: u32) -> Policy {
         number_workers,
         band: None,
         boot_timeout: Some(Duration::from_secs(30)),
+        ready_after: None,
         timeout: None,
         shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),

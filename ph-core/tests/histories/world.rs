@@ -66,6 +66,7 @@ pub(super) fn policy(dice: &mut Dice) -> Policy {
         number_workers: min + dice.below(u64::from(max - min) + 1) as u32,
         band,
         boot_timeout: maybe(dice, 3000),
+        ready_after: dice.one_in(4).then(|| Duration::from_millis(1 + dice.below(1000))),
         timeout: maybe(dice, 3000),
         shared: dice.one_in(2),
         graceful_timeout: maybe(dice, 3000),
@@ -233,6 +234,16 @@ impl World {
             })) => {
                 if let Some(candidate) = self.candidate.take().filter(|_| ok) {
                     self.policy = candidate;
+                }
+            }
+            // It said so, or has lived long enough.
+            Action::Tell(Note::Ready { slot, generation, .. }) => {
+                let is_it = |(key, life): &(&WorkerKey, &mut Life)| {
+                    let own = (key.slot, self.above[*key].0);
+                    own == (slot, generation) && **life == Life::Booting
+                };
+                if let Some((_, life)) = self.live.iter_mut().find(is_it) {
+                    *life = Life::Ready;
                 }
             }
             Action::Stay

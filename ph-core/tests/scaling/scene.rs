@@ -14,6 +14,7 @@ pub(super) fn policy(number_workers: u32, band: Option<Band>) -> Policy {
         number_workers,
         band,
         boot_timeout: Some(Duration::from_secs(30)),
+        ready_after: None,
         timeout: None,
         shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),
