@@ -4,13 +4,14 @@
 //! loses them, and one that holds a mutex can hang. This one formats a line in memory and hands it to the
 //! kernel in a single call; a file is opened for appending, so lines of many processes never mix. To reopen a renamed
 //! file, its descriptor is replaced in place by `dup3(2)`: a line goes to the old file or to the new one, never to
-//! none.
+//! none. The master alone opens it by its name; workers find it on a [shelf](Shelf), since their user or root may be others.
 
 mod format;
+mod shelf;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -25,6 +26,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Filter, Layer as _, SubscriberExt as _};
 
 pub use format::Shape;
+pub use shelf::Shelf;
 
 /// The log can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +39,46 @@ pub enum LogError {
         /// The errno.
         source: io::Error,
     },
+    /// The file that is open can't be handed on to workers, or be had from there.
+    #[error("cannot hand the log {} on to workers: {source}", path.display())]
+    Shelf {
+        /// The file.
+        path: PathBuf,
+        /// The errno.
+        source: io::Error,
+    },
 }
 
 struct Sink {
     path: PathBuf,
     file: OwnedFd,
+    shelf: Shelf,
+}
+
+impl Sink {
+    /// The file at this path; or, of a program that goes on where another was, what lies on its shelf.
+    fn open(path: &Path, shelf: Option<Shelf>) -> Result<Self, LogError> {
+        let failed = |source| LogError::Shelf { path: path.to_owned(), source };
+        let (file, shelf) = match shelf {
+            Some(shelf) => (shelf.look().map_err(failed)?, shelf),
+            None => {
+                let file = open_file(path)?;
+                let shelf = Shelf::with(&file).map_err(failed)?;
+                (file, shelf)
+            }
+        };
+        Ok(Self { path: path.to_owned(), file, shelf })
+    }
+
+    /// Puts another file in the place of the one in use.
+    fn replace(&self, fresh: &OwnedFd) -> Result<(), LogError> {
+        crate::sys::fds::replace(&self.file, fresh)
+            .map_err(|source| LogError::Open { path: self.path.clone(), source })
+    }
+
+    fn failed(&self, source: io::Error) -> LogError {
+        LogError::Shelf { path: self.path.clone(), source }
+    }
 }
 
 /// `None` inside when lines go to standard error.
@@ -57,12 +94,15 @@ struct Who {
 
 /// Opens the log and makes it the process's `tracing` subscriber, unless the application has set one of its own.
 ///
-/// Called once, by the master; workers inherit it.
-pub fn open(path: Option<&Path>, level: LevelFilter, shape: Shape) -> Result<(), LogError> {
-    let sink = match path {
-        None => None,
-        Some(path) => Some(Sink { path: path.to_owned(), file: open_file(path)? }),
-    };
+/// Called once, by the master; workers inherit it. With the shelf of the program that this process was before, the file
+/// stays the one that its workers have.
+pub fn open(
+    path: Option<&Path>,
+    level: LevelFilter,
+    shape: Shape,
+    shelf: Option<Shelf>,
+) -> Result<(), LogError> {
+    let sink = path.map(|path| Sink::open(path, shelf)).transpose()?;
     let _ = SINK.set(sink);
     set_level(level);
     identify(None);
@@ -86,12 +126,19 @@ fn open_file(path: &Path) -> Result<OwnedFd, LogError> {
         .map_err(|source| LogError::Open { path: path.to_owned(), source })
 }
 
-/// Opens the file by its name again and puts it in the place of the old one.
+/// Opens the file by its name again, puts it in the place of the old one, and on the shelf: for the master.
 pub fn reopen() -> Result<(), LogError> {
     let Some(Some(sink)) = SINK.get() else { return Ok(()) };
     let fresh = open_file(&sink.path)?;
-    crate::sys::fds::replace(&sink.file, &fresh)
-        .map_err(|source| LogError::Open { path: sink.path.clone(), source })
+    sink.shelf.put(&fresh).map_err(|source| sink.failed(source))?;
+    sink.replace(&fresh)
+}
+
+/// Takes the file that the master has opened last in the place of the old one: for a worker.
+pub fn follow() -> Result<(), LogError> {
+    let Some(Some(sink)) = SINK.get() else { return Ok(()) };
+    let fresh = sink.shelf.look().map_err(|source| sink.failed(source))?;
+    sink.replace(&fresh)
 }
 
 /// Sets the least severe level that is written.
@@ -124,9 +171,15 @@ pub fn identify(slot: Option<u32>) {
     WHO.slot.store(slot.map_or(-1, |slot| slot as i32), Relaxed);
 }
 
-/// The log's descriptor, which a child keeps.
-pub fn descriptor() -> Option<std::os::fd::BorrowedFd<'static>> {
-    SINK.get()?.as_ref().map(|sink| sink.file.as_fd())
+/// The log's descriptors, which a child keeps: the file's, and by which it finds the next one.
+pub fn descriptors<'a>() -> impl Iterator<Item = BorrowedFd<'a>> + Clone {
+    let sink = SINK.get().and_then(Option::as_ref);
+    sink.into_iter().flat_map(|sink| [sink.file.as_fd(), sink.shelf.ends().1])
+}
+
+/// The shelf, for a program that this process becomes.
+pub(crate) fn shelf() -> Option<&'static Shelf> {
+    SINK.get()?.as_ref().map(|sink| &sink.shelf)
 }
 
 /// Lines that could not be written so far by this process.

@@ -23,6 +23,7 @@ use super::control::CarriedControl;
 use super::estate::VERSION;
 use crate::arbiter;
 use crate::listen::{CarriedBundle, Plan};
+use crate::sys::privileges::Privileges;
 
 /// Everything.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +44,7 @@ pub(super) struct Carried {
     /// The soft limit on descriptors that workers get.
     pub(super) limit: Option<u64>,
     pub(super) plan: Plan,
+    pub(super) privileges: Privileges,
     pub(super) bundles: Vec<CarriedBundle>,
     pub(super) control: CarriedControl,
     /// What of a report had been read.
@@ -69,6 +71,8 @@ pub(super) struct Open {
     pub(super) channel: Option<(RawFd, RawFd)>,
     pub(super) listeners: Vec<(super::estate::Heirloom, RawFd)>,
     pub(super) lifeline: Option<RawFd>,
+    /// Both ends of the log's shelf.
+    pub(super) shelf: Option<(RawFd, RawFd)>,
 }
 
 /// How the program was started.

@@ -23,6 +23,7 @@ mod narrate;
 mod perform;
 mod poll;
 mod predecessor;
+mod privileges;
 mod question;
 mod reading;
 mod reexec;
@@ -74,6 +75,8 @@ pub struct Launch<'a> {
     pub settings: Settings,
     /// Reads the configuration again, for a reload; an error is one sentence, or one line for each fault.
     pub reread: &'a dyn Fn() -> Result<Settings, String>,
+    /// The sentence for what is wrong with a key: its place in the configuration, what it says there, and the reason.
+    pub object: &'a dyn Fn(&str, &str) -> String,
     /// Runs in each forked worker; its result is the worker's exit code.
     pub worker: &'a dyn Fn(Seat) -> u8,
     /// The application's own hooks.
@@ -152,6 +155,7 @@ struct Master<'a> {
     /// One whose verdict is awaited from the arbiter.
     candidate: Option<Generation>,
     reread: &'a dyn Fn() -> Result<Settings, String>,
+    object: &'a dyn Fn(&str, &str) -> String,
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,

@@ -57,7 +57,10 @@ impl Master<'_> {
     pub(super) fn reopen_logs(&mut self) {
         match crate::log::reopen() {
             Ok(()) => tracing::info!("log reopened"),
-            Err(error) => tracing::error!(%error, "the old log stays in use"),
+            Err(error) => {
+                tracing::error!(%error, "the old log stays in use");
+                return;
+            }
         }
         self.reopened += 1;
         // One that still boots ignores it, and is told again when it is ready.

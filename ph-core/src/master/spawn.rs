@@ -49,8 +49,8 @@ pub struct Seat {
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
 const PANICKED: u8 = 101;
 
-/// The exit code of a worker that could not be bound to its CPUs: that of any failed boot (`EX_SOFTWARE`).
-const UNBOUND: u8 = 70;
+/// The exit code of a worker that could not be made what its settings say: that of any failed boot (`EX_SOFTWARE`).
+const UNFIT: u8 = 70;
 
 /// There is no process for a worker.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +188,7 @@ impl Master<'_> {
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
-        fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
+        fds::close_all_but(&kept.chain(log::descriptors()).chain([say]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
         }
@@ -196,11 +196,13 @@ impl Master<'_> {
         log::identify(Some(key.slot));
         fork::fresh_signals(self.changed_signals);
         let reporter = self.hearing.reporter(key.serial);
-        if let Some(Err(error)) = cpus.map(cpu::bind) {
+        let privileges = &self.generations[&generation].privileges;
+        let bound = cpus.map_or(Ok(()), cpu::bind);
+        if let Err(error) = bound.and_then(|()| privileges.assume(master)) {
             let reason = error.to_string();
             tracing::error!(%reason, "cannot boot");
             let _ = reporter.say(&Report::Failed(reason));
-            fork::leave(UNBOUND);
+            fork::leave(UNFIT);
         }
         let settings = Arc::clone(&self.generations[&generation].settings);
         let lock = self.accept_lock.filter(|_| settings.accept == Accept::Lock);

@@ -18,7 +18,7 @@ impl Master<'_> {
     /// and `cmdline` would wait for a lock of the worker's).
     pub(super) fn status(&self) -> Value {
         let snapshot = self.arbiter.snapshot(std::time::Instant::now());
-        let Generation { settings, plan, listeners } = self.current();
+        let Generation { settings, plan, listeners, .. } = self.current();
         let listeners = listeners.iter().map(|one| one.address().clone());
         let own = self.bundles.iter().filter(|bundle| plan.wants(bundle)).map(Bundle::address);
         let listeners = own.chain(listeners).map(|address| Value::from(address.to_string()));
