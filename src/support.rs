@@ -6,7 +6,7 @@ use ph_config::Settings;
 const REFUSED: [&str; 3] = ["command", "python_class", "leader"];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 2] = ["log_rotate", "stop_signal"];
+const PASSED_OVER: [&str; 1] = ["stop_signal"];
 
 /// The keys that are passed over, to warn of; or the sentence for what can't be left out.
 pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> {

@@ -66,9 +66,9 @@ settings! {
     log_level: LogLevel = Text("info"), One::<LogLevel>::KIND, Live;
     /// How a line of the log is written.
     log_format: LogFormat = Text("text"), One::<LogFormat>::KIND, Restart;
-    /// The size at which the log is rotated.
+    /// The size at which `log_file` is renamed to `FILE.1`, the one before it to `FILE.2`, and so on.
     log_rotate: Option<u64> = Unset, Limit(Size), Live;
-    /// How many rotated logs are kept.
+    /// How many of the renamed logs are kept.
     log_keep: u32 = Text("7"), Number { min: 0, max: 10_000 }, Live;
 
     /// How many workers there are; `auto` is as many as there are CPUs, by affinity and cgroup

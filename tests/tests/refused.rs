@@ -21,10 +21,10 @@ fn what_would_be_unsafe_to_leave_out_is_refused() {
 
 #[test]
 fn what_can_be_left_out_is_told() {
-    let sandbox = Sandbox::new("told", "log_rotate = 1MiB\nstop_signal = INT\n");
+    let sandbox = Sandbox::new("told", "stop_signal = INT\n");
     let output = sandbox.run(&["start"]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert!(output.err.contains("passes over log_rotate, stop_signal"), "{output:?}");
+    assert!(output.err.contains("passes over stop_signal"), "{output:?}");
     sandbox.ok(&["stop"]);
 }
 

@@ -133,6 +133,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let privileges = privileges::of(&settings, &answers)
         .map_err(|Objection { key, reason }| StartError::Config((launch.object)(key, &reason)))?;
     let slots = slots::create().map_err(|error| system(&error))?;
+    log::share(slots::board(&slots).log());
     let guard = if std::process::id() == 1 {
         nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
         None
@@ -246,8 +247,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         descriptors,
     };
     crate::sys::memory::give_back();
-    if master.predecessor.is_some() {
-        master.open_account();
+    match master.predecessor {
+        Some(_) => master.open_account(),
+        None => log::set_limit(master.current().settings.log_rotate),
     }
     let outcome = master.run(Event::Start);
     waiting.launcher = master.launcher.take();

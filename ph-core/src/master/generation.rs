@@ -84,6 +84,10 @@ impl Master<'_> {
         let Generation { settings, plan, listeners, .. } = self.current();
         plan.adjust(listeners);
         crate::log::set_level(super::boot::level_of(settings));
+        // A master that is to take over leaves the file to the one that has it.
+        if self.predecessor.is_none() {
+            crate::log::set_limit(settings.log_rotate);
+        }
     }
 
     /// Everything that is listened on, each once.

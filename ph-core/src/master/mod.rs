@@ -218,6 +218,9 @@ impl Master<'_> {
                 self.depart(&departure);
                 continue;
             }
+            if crate::log::is_full() {
+                self.rotate_log();
+            }
             let beat = self.manager.as_ref().and_then(Manager::next_beat);
             let deadline = self.arbiter.next_deadline().into_iter().chain(beat).min();
             for (token, hung_up) in self.poll.wait(deadline) {

@@ -191,6 +191,7 @@ impl Master<'_> {
         if let Some(manager) = &self.manager {
             manager.serving(self.arbiter.wanted());
         }
+        crate::log::set_limit(settings.log_rotate);
         predecessor.tell("taken");
         tracing::info!("this master has taken over");
         self.hooks.when_ready();

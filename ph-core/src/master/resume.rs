@@ -25,7 +25,7 @@ use super::{Launch, Manager, Master, Program};
 use crate::arbiter::{Arbiter, Event, Policy};
 use crate::channel::Channel;
 use crate::listen::Bundle;
-use crate::log::Shelf;
+use crate::log::{self, Shelf};
 use crate::slots::{self, Slots};
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::guard::Guard;
@@ -156,6 +156,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     title.set(format_args!("ph: master [{name}]"));
     let memory = fds::copy(carried.open.slots).map_err(|error| system(&error))?;
     let slots = slots::adopt(memory).map_err(|error| system(&error))?;
+    log::share(slots::board(&slots).log());
     // The signals are blocked since the former program's time; what came meanwhile is pending.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let poll = Poll::new().map_err(|errno| system(&errno))?;

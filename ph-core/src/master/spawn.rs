@@ -193,9 +193,9 @@ impl Master<'_> {
             fds::set_limit(soft);
         }
         self.title.wear();
-        log::identify(Some(key.slot));
-        fork::fresh_signals(self.changed_signals);
         let reporter = self.hearing.reporter(key.serial);
+        log::become_worker(key.slot, reporter.clone());
+        fork::fresh_signals(self.changed_signals);
         let privileges = &self.generations[&generation].privileges;
         let bound = cpus.map_or(Ok(()), cpu::bind);
         if let Err(error) = bound.and_then(|()| privileges.assume(master)) {

@@ -10,6 +10,7 @@ use super::children::Child;
 use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
 use crate::listen::Bundle;
+use crate::log;
 use crate::slots;
 use crate::sys::{cpu, memory};
 
@@ -57,6 +58,7 @@ impl Master<'_> {
                 "accept_lock_holder",
                 self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
             ),
+            ("log", map([("lost", log::lost().into()), ("rotated", log::rotated().into())])),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }
