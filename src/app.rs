@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ph_cli::{Exit, Host, LoadRequest, Settings};
+use ph_config::Layers;
 use ph_config::value::choice::WorkerClass;
 use ph_core::master::{self, Hooks, Launch, StartError};
 use ph_core::sys::daemon::{self, Side};
@@ -181,12 +182,14 @@ impl App {
             settings.check_runnable().map_err(|error| error.to_string())?;
             self.examine(&settings, listens).map(|_| settings)
         };
+        let object = |key: &str, reason: &str| object(request, key, reason);
         let worker = |seat| self.workers.run(seat);
         ph_worker::panics::install();
         let hooks = &*self.hooks;
         master::run(Launch {
             settings,
             reread: &reread,
+            object: &object,
             worker: &worker,
             hooks,
             launcher,
@@ -280,6 +283,13 @@ impl App {
         self.workers.of(settings)?;
         self.workers.lack(settings, listens).map_or(Ok(passed_over), Err)
     }
+}
+
+/// The sentence for a key that can't be followed: with its place, if there is still a configuration to be found there.
+pub(crate) fn object(request: Option<&LoadRequest>, key: &str, reason: &str) -> String {
+    let layers = request.and_then(|request| Layers::load(request).ok());
+    let sentence = layers.map(|layers| layers.object(key, reason).to_string());
+    sentence.unwrap_or_else(|| format!("{key}: {reason}"))
 }
 
 impl Host for App {

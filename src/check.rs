@@ -5,17 +5,18 @@ use std::path::Path;
 use ph_cli::{Exit, Host, LoadRequest, Settings};
 use ph_core::master::Question;
 
-use crate::app::App;
+use crate::app::{App, object};
 
 /// The application, as it answers.
 pub(crate) struct Check<'a>(pub(crate) &'a App);
 
 impl Check<'_> {
-    fn answer(&self, settings: &Settings) -> Exit {
+    fn answer(&self, settings: &Settings, request: &LoadRequest) -> Exit {
         let answered = match Question::find() {
             Ok(Some(question)) => {
                 let examined = self.0.examine(settings, question.has_inherited());
-                question.answer(examined.map(|_| settings))
+                let object = |key: &str, reason: &str| object(Some(request), key, reason);
+                question.answer(examined.map(|_| settings), &object)
             }
             Ok(None) => return Exit::Usage,
             Err(error) => Err(error),
@@ -39,12 +40,12 @@ impl Host for Check<'_> {
         self.0.default_config()
     }
 
-    fn run(&self, settings: Settings, _: &LoadRequest) -> Exit {
-        self.answer(&settings)
+    fn run(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        self.answer(&settings, request)
     }
 
-    fn start(&self, settings: Settings, _: &LoadRequest) -> Exit {
-        self.answer(&settings)
+    fn start(&self, settings: Settings, request: &LoadRequest) -> Exit {
+        self.answer(&settings, request)
     }
 
     fn succeeds(&self) -> bool {

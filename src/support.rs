@@ -3,21 +3,10 @@
 use ph_config::Settings;
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 10] = [
-    "command",
-    "python_class",
-    "user",
-    "group",
-    "chroot",
-    "keep_capabilities",
-    "leader",
-    "umask",
-    "no_new_privs",
-    "rlimit_core",
-];
+const REFUSED: [&str; 3] = ["command", "python_class", "leader"];
 
 /// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 4] = ["rlimit_nofile", "nice", "log_rotate", "stop_signal"];
+const PASSED_OVER: [&str; 1] = ["stop_signal"];
 
 /// The keys that are passed over, to warn of; or the sentence for what can't be left out.
 pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> {
@@ -55,8 +44,8 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
-        let refused = examine(&settings(&[("user", "nobody"), ("chroot", "/srv")]));
-        assert!(refused.unwrap_err().contains("user, chroot"));
-        assert_eq!(examine(&settings(&[("nice", "5")])), Ok(vec!["nice"]));
+        let refused = examine(&settings(&[("leader", "file"), ("command", "sleep 1")]));
+        assert!(refused.unwrap_err().contains("command, leader"));
+        assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
     }
 }

@@ -125,6 +125,16 @@ impl Layers {
         &self.problems
     }
 
+    /// The error for a key whose text is as it should be, and that can't be followed all the same.
+    pub fn object(&self, name: &str, reason: &str) -> ConfigError {
+        match self.get(name) {
+            Some(Effective { key, text, origin, .. }) => {
+                Problem::of_value(key, text, origin, &self.home, reason).into()
+            }
+            None => Problem::of_key(name, &Origin::Default, &self.home, reason).into(),
+        }
+    }
+
     /// The file, as its path was given.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()

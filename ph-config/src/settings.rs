@@ -66,9 +66,9 @@ settings! {
     log_level: LogLevel = Text("info"), One::<LogLevel>::KIND, Live;
     /// How a line of the log is written.
     log_format: LogFormat = Text("text"), One::<LogFormat>::KIND, Restart;
-    /// The size at which the log is rotated.
+    /// The size at which `log_file` is renamed to `FILE.1`, the one before it to `FILE.2`, and so on.
     log_rotate: Option<u64> = Unset, Limit(Size), Live;
-    /// How many rotated logs are kept.
+    /// How many of the renamed logs are kept.
     log_keep: u32 = Text("7"), Number { min: 0, max: 10_000 }, Live;
 
     /// How many workers there are; `auto` is as many as there are CPUs, by affinity and cgroup
@@ -169,23 +169,27 @@ settings! {
     /// After how many crashes in a row a master counts as degraded.
     crash_limit: Option<u32> = Unset, Limit(Number { min: 1, max: 1_000_000 }), Live;
 
-    /// The user that workers become, after the listeners are bound.
+    /// The user that workers become, after the listeners are bound, with all of its groups: a name or
+    /// a number, and perhaps a group as in `www-data:adm`. They keep no capability but those of
+    /// `keep_capabilities`, and the file of `unix_socket` becomes theirs.
     user: Option<User> = Unset, Maybe(One::<User>::KIND), NewWorkers;
-    /// The group that workers become.
+    /// The group that workers become: a name or a number; the user's own where there is none.
     group: Option<String> = Unset, Maybe(Inner::<Group>::KIND), NewWorkers;
     /// The permissions that files of workers do not get.
     umask: Option<u32> = Unset, Maybe(Octal { max: 0o777 }), NewWorkers;
-    /// The directory that workers see as `/`.
+    /// The directory that workers see as `/`, and in which they start.
     chroot: Option<PathBuf> = Unset, Maybe(FilePath), NewWorkers;
     /// How many descriptors a worker may have open.
     rlimit_nofile: Option<Rlimit> = Unset, Maybe(One::<Rlimit>::KIND), NewWorkers;
-    /// How large a worker's core file may be, in bytes or a unit; `0` writes none.
+    /// How large a worker's core file may be, in bytes or a unit; `0` writes none. One that changed
+    /// its user writes a core file, and can be traced, only if this is more than 0.
     rlimit_core: Option<Rlimit> = Unset, Maybe(One::<Rlimit>::KIND), NewWorkers;
-    /// The scheduling priority of workers.
+    /// The scheduling priority of workers; 19 is the last to get a processor.
     nice: Option<i32> = Unset, Maybe(Number { min: -20, max: 19 }), NewWorkers;
     /// Whether workers, and what they execute, are barred from gaining privileges.
     no_new_privs: bool = Text("false"), Flag, NewWorkers;
-    /// The capabilities that workers keep when they give up root.
+    /// The capabilities that workers keep when they give up root, and that what they execute has;
+    /// without `user`, all that is left of root's.
     keep_capabilities: Vec<Capability> = Unset, Many::<Capability>::KIND, NewWorkers;
     /// Which CPUs each worker runs on.
     cpu_affinity: CpuAffinity = Unset, One::<CpuAffinity>::KIND, NewWorkers;

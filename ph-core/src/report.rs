@@ -17,6 +17,8 @@ pub enum Report {
     Recycle,
     /// Its code has panicked: it takes nothing more, finishes what else it has in hand, and ends.
     Broke,
+    /// A line of its has taken the log past its limit.
+    LogFull,
     /// It can't boot, and why.
     Failed(String),
 }
@@ -31,6 +33,7 @@ impl Report {
             "ready" => Self::Ready,
             "recycle" => Self::Recycle,
             "broke" => Self::Broke,
+            "log-full" => Self::LogFull,
             _ => Self::Failed(words.strip_prefix("failed ")?.to_owned()),
         };
         Some((serial.parse().ok()?, report))
@@ -56,6 +59,7 @@ impl Reporter {
             Report::Ready => "ready\n",
             Report::Recycle => "recycle\n",
             Report::Broke => "broke\n",
+            Report::LogFull => "log-full\n",
             Report::Failed(reason) => return self.say_failed(reason),
         };
         self.write(words)

@@ -273,7 +273,7 @@ impl Context {
             None => return,
         };
         if pending.contains(Signal::USR1)
-            && let Err(error) = ph_core::log::reopen()
+            && let Err(error) = ph_core::log::follow()
         {
             tracing::error!(%error, "the old log stays in use");
         }

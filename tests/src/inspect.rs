@@ -38,6 +38,52 @@ impl Process {
         list.unwrap().split(',').flat_map(range).collect()
     }
 
+    /// A line of `/proc/PID/status`, its blanks made single.
+    #[track_caller]
+    pub fn status_line(self, field: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap().split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Its capabilities: permitted, effective, inheritable, ambient and bounding, a bit for each.
+    #[track_caller]
+    pub fn capabilities(self) -> [u64; 5] {
+        ["CapPrm", "CapEff", "CapInh", "CapAmb", "CapBnd"]
+            .map(|set| u64::from_str_radix(&self.status_line(set), 16).unwrap())
+    }
+
+    /// A row of its limits: soft and hard.
+    #[track_caller]
+    pub fn limits(self, row: &str) -> [String; 2] {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid())).unwrap();
+        let row = limits.lines().find_map(|line| line.strip_prefix(row)).unwrap();
+        let mut words = row.split_ascii_whitespace().map(str::to_owned);
+        [words.next().unwrap(), words.next().unwrap()]
+    }
+
+    /// Its priority.
+    #[track_caller]
+    pub fn nice(self) -> i32 {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields = text.rsplit_once(')').unwrap().1;
+        fields.split_ascii_whitespace().nth(16).unwrap().parse().unwrap()
+    }
+
+    /// Whether it may be traced and dumped: otherwise its files in `/proc` are root's.
+    #[track_caller]
+    pub fn is_dumpable(self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = fs::metadata(format!("/proc/{}/environ", self.pid())).unwrap().uid();
+        u64::from(owner) == self.status("Uid").unwrap()
+    }
+
+    /// The directory that it sees as `/`.
+    #[track_caller]
+    pub fn root(self) -> std::path::PathBuf {
+        fs::read_link(format!("/proc/{}/root", self.pid())).unwrap()
+    }
+
     /// Resident memory in bytes.
     #[track_caller]
     pub fn resident(self) -> u64 {

@@ -15,6 +15,7 @@ pub mod load;
 pub mod log;
 pub mod manager;
 pub mod preload;
+pub mod privileges;
 pub mod process;
 pub mod release;
 pub mod rpc;

@@ -30,6 +30,12 @@ impl Sandbox {
         chown(self.folder(), Some(user), Some(user)).unwrap();
     }
 
+    /// Lets everybody make files in the sandbox.
+    pub fn open_to_all(&self) {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(self.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+
     /// Runs the copied program as this user, to its end.
     pub fn run_as(&self, user: u32, arguments: &[&str]) -> Output {
         let mut command = Command::new("setpriv");

@@ -68,8 +68,11 @@ fn s01_a_worker_holds_its_own_descriptors_alone() {
         let mut own: Vec<&str> = files.range(3..).map(|(_, file)| file.as_str()).collect();
         assert_eq!(own.iter().filter(|file| **file == log).count(), 1, "worker {slot}: {files:?}");
         own.retain(|file| *file != log);
-        // One by which it hears of its own signals, and its end of the pipe to the master.
+        // One by which it hears of its own signals, one by which it finds the next log, and its end of the pipe to the
+        // master.
         own.retain(|file| *file != "anon_inode:[eventfd]");
+        assert_eq!(own.iter().filter(|file| file.starts_with("socket:")).count(), 1, "{files:?}");
+        own.retain(|file| !file.starts_with("socket:"));
         assert!(own.iter().all(|file| file.starts_with("pipe:")), "worker {slot}: {files:?}");
         own.sort_unstable();
         own.dedup();

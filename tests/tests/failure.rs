@@ -101,19 +101,22 @@ fn s32_nobody_outlives_a_killed_master() {
     assert!(!sandbox.path("app.pid").exists() && !sandbox.path("fixture.sock").exists());
 }
 
+/// By themselves, or by the configuration.
 #[test]
 fn s32_nor_do_workers_that_changed_their_user() {
-    let section = "number_workers = 2\napp.child = group\napp.uid = 65534\n";
-    let sandbox = Sandbox::new("user", section);
-    // They write the journal as somebody else.
-    fs::write(sandbox.path("journal"), "").unwrap();
-    fs::set_permissions(sandbox.path("journal"), fs::Permissions::from_mode(0o666)).unwrap();
-    sandbox.ok(&["start"]);
-    for (_, worker) in sandbox.settled(2) {
-        assert_eq!(worker.status("Uid"), Some(65534));
+    for key in ["app.uid = 65534", "user = nobody"] {
+        let section = format!("number_workers = 2\napp.child = group\n{key}\n");
+        let sandbox = Sandbox::new("user", &section);
+        // They write the journal as somebody else.
+        fs::write(sandbox.path("journal"), "").unwrap();
+        fs::set_permissions(sandbox.path("journal"), fs::Permissions::from_mode(0o666)).unwrap();
+        sandbox.ok(&["start"]);
+        for (_, worker) in sandbox.settled(2) {
+            assert_eq!(worker.status("Uid"), Some(65534));
+        }
+        master_killed(&sandbox, 4);
+        sandbox.ok(&["stop"]);
     }
-    master_killed(&sandbox, 4);
-    sandbox.ok(&["stop"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ph_tests::{Process, Sandbox, until, until_some};
 /// The launcher says why, in the background as in the foreground, and leaves nothing behind.
 #[test]
 fn what_would_be_unsafe_to_leave_out_is_refused() {
-    for (key, value) in [("user", "nobody"), ("umask", "077"), ("chroot", "/srv")] {
+    for (key, value) in [("leader", "file"), ("command", "sleep 1")] {
         for daemonize in ["true", "false"] {
             let section = format!("daemonize = {daemonize}\n{key} = {value}\n");
             let sandbox = Sandbox::new("refused", &section);
@@ -21,10 +21,10 @@ fn what_would_be_unsafe_to_leave_out_is_refused() {
 
 #[test]
 fn what_can_be_left_out_is_told() {
-    let sandbox = Sandbox::new("told", "nice = 5\nlog_rotate = 1MiB\n");
+    let sandbox = Sandbox::new("told", "stop_signal = INT\n");
     let output = sandbox.run(&["start"]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert!(output.err.contains("passes over nice, log_rotate"), "{output:?}");
+    assert!(output.err.contains("passes over stop_signal"), "{output:?}");
     sandbox.ok(&["stop"]);
 }
 
@@ -34,10 +34,10 @@ fn a_reload_to_what_is_not_there_yet_is_refused() {
     let sandbox = Sandbox::new("reload", "number_workers = 2\n");
     sandbox.ok(&["start"]);
     let before = sandbox.settled(2);
-    sandbox.configure("number_workers = 2\numask = 077\n");
+    sandbox.configure("number_workers = 2\nleader = file\n");
     let output = sandbox.run(&["reload"]);
     assert_eq!(output.code, Some(78), "{output:?}");
-    assert!(output.err.contains("umask"), "{output:?}");
+    assert!(output.err.contains("leader"), "{output:?}");
     assert_eq!(sandbox.settled(2), before);
     sandbox.ok(&["stop"]);
 }

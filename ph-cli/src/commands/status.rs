@@ -92,6 +92,10 @@ fn page(status: &Value, usage: &mut Usage) -> String {
             if reason == "-" { String::new() } else { format!(": {reason}") },
         ));
     }
+    let lost = value::get(value::get(status, "log"), "lost").as_u64().unwrap_or(0);
+    if lost > 0 {
+        page.push_str(&format!("log: {lost} lines could not be written\n"));
+    }
     page.push('\n');
     page.push_str(&table(workers, usage).render());
     page.push_str(&calls(value::get(status, "calls")));

@@ -200,7 +200,7 @@ impl Bundle {
     /// Follows settings that have changed.
     pub(crate) fn adjust(&mut self, backlog: u32) -> io::Result<()> {
         self.backlog = backlog;
-        self.members.iter().try_for_each(|member| member.listener.adjust(backlog, 0))
+        self.members.iter().try_for_each(|member| member.listener.adjust(backlog, 0, None))
     }
 
     /// Tells the kernel who is to be chosen: those that serve; when nobody does, all.

@@ -108,11 +108,19 @@ impl Listener {
     }
 
     /// Follows settings that have changed; of one that was handed over, nothing is ours to change.
-    pub(super) fn adjust(&self, backlog: u32, unix_mode: u32) -> io::Result<()> {
+    pub(super) fn adjust(
+        &self,
+        backlog: u32,
+        unix_mode: u32,
+        unix_owner: Option<(u32, u32)>,
+    ) -> io::Result<()> {
         match &self.origin {
             Origin::Inherited => return Ok(()),
             Origin::Tcp => {}
-            Origin::Unix(file) => file.set_mode(unix_mode)?,
+            Origin::Unix(file) => {
+                file.set_mode(unix_mode)?;
+                unix_owner.map_or(Ok(()), |owner| file.give_to(owner))?;
+            }
         }
         set_backlog(&self.fd, backlog)
     }

@@ -9,7 +9,7 @@ use ph_config::value::bind::{Bind, Host};
 use ph_config::value::choice::Accept;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Bundle, ListenError, Listener, SocketFile, tcp};
+use super::{Address, Bundle, ListenError, Listener, SocketFile, SocketFileError, tcp};
 use crate::sys::resolver::Answers;
 
 /// Where to listen, and how.
@@ -21,6 +21,8 @@ pub struct Plan {
     reuse_port: bool,
     backlog: u32,
     unix_mode: u32,
+    /// The user and group whose the file of the Unix socket is to be; none for the master's own.
+    unix_owner: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +36,7 @@ struct Wanted {
 const LOCALHOST: &str = "localhost";
 
 impl Plan {
-    /// The names that have to be resolved first.
+    /// The names of hosts that have to be resolved first.
     pub fn names(settings: &Settings) -> Vec<String> {
         let name = |bind: &Bind| match &bind.host {
             Host::Name(name) if name != LOCALHOST => Some(name.clone()),
@@ -66,7 +68,14 @@ impl Plan {
             reuse_port: settings.reuse_port,
             backlog: settings.backlog,
             unix_mode: settings.unix_socket_mode,
+            unix_owner: None,
         })
+    }
+
+    /// The same, with the Unix socket's file given to this user and group.
+    #[must_use]
+    pub fn owned_by(self, unix_owner: Option<(u32, u32)>) -> Self {
+        Self { unix_owner, ..self }
     }
 
     /// A listener for each wanted address, in their order: one that is `at_hand`, or else a new one; but for those of
@@ -120,7 +129,7 @@ impl Plan {
     /// Brings listeners that were at hand in line with this plan. What can't be is told by the log: they listen.
     pub fn adjust(&self, listeners: &[Arc<Listener>]) {
         for listener in listeners {
-            if let Err(error) = listener.adjust(self.backlog, self.unix_mode) {
+            if let Err(error) = listener.adjust(self.backlog, self.unix_mode, self.unix_owner) {
                 tracing::warn!(address = %listener.address(), %error, "a listener stays as it was");
             }
         }
@@ -145,6 +154,13 @@ impl Plan {
             Address::Unix(path) => {
                 let (mode, backlog) = (self.unix_mode, self.backlog);
                 let (fd, file) = SocketFile::listen("unix_socket =", path, mode, backlog)?;
+                if let Some(owner) = self.unix_owner {
+                    file.give_to(owner).map_err(|source| SocketFileError::System {
+                        what: "unix_socket =",
+                        path: path.clone(),
+                        source,
+                    })?;
+                }
                 Ok(Listener::unix(fd, file))
             }
         }
@@ -159,7 +175,7 @@ fn resolve(bind: &Bind, answers: &Answers) -> Result<(SocketAddr, String), Liste
         Host::V6(ip) => (*ip).into(),
         Host::Name(name) if name == LOCALHOST => Ipv4Addr::LOCALHOST.into(),
         Host::Name(name) => {
-            let reason = match answers.get(name) {
+            let reason = match answers.hosts.get(name) {
                 Some(Ok(address)) => {
                     let mut address = *address;
                     address.set_port(bind.port);
@@ -183,7 +199,8 @@ mod tests {
         let settings = Settings::without_file("app", "/srv", pairs.iter().copied()).unwrap();
         let here = ("here.example".to_owned(), Ok("127.0.0.1:0".parse().unwrap()));
         let gone = ("gone.example".to_owned(), Err("nobody knows it".to_owned()));
-        Plan::new(&settings, &[here, gone].into())
+        let answers = Answers { hosts: [here, gone].into(), ..Answers::default() };
+        Plan::new(&settings, &answers)
     }
 
     fn numbers(listeners: &[Arc<Listener>]) -> Vec<i32> {
@@ -228,7 +245,7 @@ mod tests {
         let Address::Tcp(address) = first[0].address() else { panic!("{first:?}") };
         let text = address.to_string();
         let settings = Settings::without_file("app", "/srv", [("bind", text.as_str())]).unwrap();
-        let named = Plan::new(&settings, &Answers::new()).unwrap().open(&first).unwrap();
+        let named = Plan::new(&settings, &Answers::default()).unwrap().open(&first).unwrap();
         assert_eq!(numbers(&named), numbers(&first));
     }
 
@@ -248,7 +265,7 @@ mod tests {
         let Address::Tcp(address) = held[0].address() else { panic!("{held:?}") };
         let text = address.to_string();
         let settings = Settings::without_file("app", "/srv", [("bind", text.as_str())]).unwrap();
-        let taken = Plan::new(&settings, &Answers::new()).unwrap();
+        let taken = Plan::new(&settings, &Answers::default()).unwrap();
         let error = open(&taken).unwrap_err().to_string();
         assert!(error.starts_with(&format!("bind = {text}: address in use")), "{error}");
         drop(held);

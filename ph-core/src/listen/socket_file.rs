@@ -109,11 +109,23 @@ impl SocketFile {
     /// Gives the file another mode, if it is still the same file.
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
         let found = std::fs::symlink_metadata(&self.path)?;
-        let same = Some(identity(&found)) == self.identity;
-        if !same || found.permissions().mode() & 0o7777 == mode {
+        if !self.is(&found) || found.permissions().mode() & 0o7777 == mode {
             return Ok(());
         }
         std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(mode))
+    }
+
+    /// Gives the file to another user and group, if it is still the same file.
+    pub(crate) fn give_to(&self, (uid, gid): (u32, u32)) -> io::Result<()> {
+        let found = std::fs::symlink_metadata(&self.path)?;
+        if !self.is(&found) || (found.uid(), found.gid()) == (uid, gid) {
+            return Ok(());
+        }
+        std::os::unix::fs::lchown(&self.path, Some(uid), Some(gid))
+    }
+
+    fn is(&self, found: &std::fs::Metadata) -> bool {
+        self.identity == Some(identity(found))
     }
 }
 

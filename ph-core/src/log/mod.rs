@@ -4,27 +4,33 @@
 //! loses them, and one that holds a mutex can hang. This one formats a line in memory and hands it to the
 //! kernel in a single call; a file is opened for appending, so lines of many processes never mix. To reopen a renamed
 //! file, its descriptor is replaced in place by `dup3(2)`: a line goes to the old file or to the new one, never to
-//! none.
+//! none. The master alone opens it by its name; workers find it on a [shelf](Shelf), since their user or root may be others.
 
 mod format;
+mod lines;
+mod rotation;
+mod shelf;
+mod tally;
 
 use std::fs::File;
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout};
-use rustix::io::ReadWriteFlags;
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Filter, Layer as _, SubscriberExt as _};
 
+use crate::report::Reporter;
 pub use format::Shape;
+pub use shelf::Shelf;
+pub use tally::Tally;
+
+use lines::{Lines, SEEN};
 
 /// The log can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +43,78 @@ pub enum LogError {
         /// The errno.
         source: io::Error,
     },
+    /// The file is full, and can't be renamed, or no new one be made.
+    #[error("cannot rotate the log {}: {source}", path.display())]
+    Rotate {
+        /// The file.
+        path: PathBuf,
+        /// The errno.
+        source: io::Error,
+    },
+    /// The file that is open can't be handed on to workers, or be had from there.
+    #[error("cannot hand the log {} on to workers: {source}", path.display())]
+    Shelf {
+        /// The file.
+        path: PathBuf,
+        /// The errno.
+        source: io::Error,
+    },
 }
 
 struct Sink {
     path: PathBuf,
     file: OwnedFd,
+    shelf: Shelf,
+}
+
+impl Sink {
+    /// The file at this path; or, of a program that goes on where another was, what lies on its shelf.
+    fn open(path: &Path, shelf: Option<Shelf>) -> Result<Self, LogError> {
+        let failed = |source| LogError::Shelf { path: path.to_owned(), source };
+        let (file, shelf) = match shelf {
+            Some(shelf) => (shelf.look().map_err(failed)?, shelf),
+            None => {
+                let file = open_file(path)?;
+                let shelf = Shelf::with(&file).map_err(failed)?;
+                (file, shelf)
+            }
+        };
+        Ok(Self { path: path.to_owned(), file, shelf })
+    }
+
+    /// Puts another file in the place of the one in use.
+    fn replace(&self, fresh: &OwnedFd) -> Result<(), LogError> {
+        crate::sys::fds::replace(&self.file, fresh)
+            .map_err(|source| LogError::Open { path: self.path.clone(), source })
+    }
+
+    /// The same for all, and the last that this process has opened.
+    fn introduce(&self, fresh: &OwnedFd) -> Result<(), LogError> {
+        self.shelf.put(fresh).map_err(|source| self.failed(source))?;
+        self.replace(fresh)?;
+        tally().set_size(self.size());
+        SEEN.store(tally().count_opened(), Relaxed);
+        Ok(())
+    }
+
+    /// Bytes in the file.
+    fn size(&self) -> u64 {
+        nix::sys::stat::fstat(&self.file).map_or(0, |found| found.st_size as u64)
+    }
+
+    fn failed(&self, source: io::Error) -> LogError {
+        LogError::Shelf { path: self.path.clone(), source }
+    }
 }
 
 /// `None` inside when lines go to standard error.
 static SINK: OnceLock<Option<Sink>> = OnceLock::new();
 static LEVEL: AtomicU8 = AtomicU8::new(3);
-static LOST: AtomicU64 = AtomicU64::new(0);
+/// Where all writers count; until it is shared, each for itself.
+static SHARED: OnceLock<&'static Tally> = OnceLock::new();
+static OWN: Tally = Tally::new();
+/// A worker's, by which it tells the master that the file is full.
+static VOICE: OnceLock<Reporter> = OnceLock::new();
 static WHO: Who = Who { pid: AtomicU32::new(0), slot: AtomicI32::new(-1) };
 
 struct Who {
@@ -57,15 +124,18 @@ struct Who {
 
 /// Opens the log and makes it the process's `tracing` subscriber, unless the application has set one of its own.
 ///
-/// Called once, by the master; workers inherit it.
-pub fn open(path: Option<&Path>, level: LevelFilter, shape: Shape) -> Result<(), LogError> {
-    let sink = match path {
-        None => None,
-        Some(path) => Some(Sink { path: path.to_owned(), file: open_file(path)? }),
-    };
+/// Called once, by the master; workers inherit it. With the shelf of the program that this process was before, the file
+/// stays the one that its workers have.
+pub fn open(
+    path: Option<&Path>,
+    level: LevelFilter,
+    shape: Shape,
+    shelf: Option<Shelf>,
+) -> Result<(), LogError> {
+    let sink = path.map(|path| Sink::open(path, shelf)).transpose()?;
     let _ = SINK.set(sink);
     set_level(level);
-    identify(None);
+    identify();
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .event_format(shape)
@@ -86,12 +156,85 @@ fn open_file(path: &Path) -> Result<OwnedFd, LogError> {
         .map_err(|source| LogError::Open { path: path.to_owned(), source })
 }
 
-/// Opens the file by its name again and puts it in the place of the old one.
+/// Opens the file by its name again, puts it in the place of the old one, and on the shelf: for the master.
 pub fn reopen() -> Result<(), LogError> {
     let Some(Some(sink)) = SINK.get() else { return Ok(()) };
-    let fresh = open_file(&sink.path)?;
-    crate::sys::fds::replace(&sink.file, &fresh)
-        .map_err(|source| LogError::Open { path: sink.path.clone(), source })
+    sink.introduce(&open_file(&sink.path)?)
+}
+
+/// Takes the file that the master has opened last in the place of the old one: for a worker.
+pub fn follow() -> Result<(), LogError> {
+    let Some(Some(sink)) = SINK.get() else { return Ok(()) };
+    // Before the look: it may be of one later than that.
+    let opened = tally().opened();
+    let fresh = sink.shelf.look().map_err(|source| sink.failed(source))?;
+    sink.replace(&fresh)?;
+    SEEN.store(opened, Relaxed);
+    Ok(())
+}
+
+/// Renames a file that has reached the limit to the first of the former ones, of which it keeps as many, and writes to a new
+/// one: for the master. Whether there is another file now.
+pub fn rotate(keep: u32) -> Result<bool, LogError> {
+    let Some(Some(sink)) = SINK.get() else {
+        // Standard error has an end that is not ours.
+        tally().set_limit(0);
+        return Ok(false);
+    };
+    let failed = |source| LogError::Rotate { path: sink.path.clone(), source };
+    let own = File::from(sink.file.try_clone().map_err(failed)?).metadata().map_err(failed)?;
+    if !own.is_file() {
+        // A device or a pipe has no size.
+        tally().set_limit(0);
+        return Ok(false);
+    }
+    // What workers have counted is a hint, and somebody may have cut the file.
+    if own.len() < tally().limit() {
+        tally().set_size(own.len());
+        return Ok(false);
+    }
+    let path = std::fs::canonicalize(&sink.path);
+    let same = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (own.dev(), own.ino()))
+    };
+    let fresh = match path.ok().filter(same) {
+        Some(path) => rotation::turn(&path, keep).map_err(failed)?,
+        // Somebody else has renamed it.
+        None => open_file(&sink.path)?,
+    };
+    sink.introduce(&fresh)?;
+    tally().count_rotation();
+    Ok(true)
+}
+
+/// Whether the file has reached the limit, as far as its writers have counted.
+pub fn is_full() -> bool {
+    tally().is_full()
+}
+
+/// The size in bytes at which the file is full; none for no limit.
+pub fn set_limit(bytes: Option<u64>) {
+    tally().set_limit(bytes.unwrap_or(0));
+}
+
+/// Nothing can be done about a full file now: to be tried again after as much again.
+pub fn put_off() {
+    tally().set_size(0);
+}
+
+/// From here on all writers count in the same place, which may have been counted in before.
+pub fn share(shared: &'static Tally) {
+    if SHARED.set(shared).is_ok() {
+        shared.take_over(&OWN);
+        SEEN.store(shared.opened(), Relaxed);
+        if let Some(Some(sink)) = SINK.get() {
+            shared.set_size(sink.size());
+        }
+    }
+}
+
+fn tally() -> &'static Tally {
+    SHARED.get().copied().unwrap_or(&OWN)
 }
 
 /// Sets the least severe level that is written.
@@ -118,20 +261,38 @@ pub(crate) fn time() -> String {
     text
 }
 
-/// Says whose lines follow: this process's, as the master or as the worker in this slot.
-pub fn identify(slot: Option<u32>) {
+/// Says whose lines follow: the master's.
+fn identify() {
     WHO.pid.store(std::process::id(), Relaxed);
-    WHO.slot.store(slot.map_or(-1, |slot| slot as i32), Relaxed);
+    WHO.slot.store(-1, Relaxed);
 }
 
-/// The log's descriptor, which a child keeps.
-pub fn descriptor() -> Option<std::os::fd::BorrowedFd<'static>> {
-    SINK.get()?.as_ref().map(|sink| sink.file.as_fd())
+/// Says whose lines follow: those of the worker in this slot, in a process that was just forked for it.
+pub fn become_worker(slot: u32, voice: Reporter) {
+    WHO.pid.store(std::process::id(), Relaxed);
+    WHO.slot.store(slot as i32, Relaxed);
+    let _ = VOICE.set(voice);
 }
 
-/// Lines that could not be written so far by this process.
+/// The log's descriptors, which a child keeps: the file's, and by which it finds the next one.
+pub fn descriptors<'a>() -> impl Iterator<Item = BorrowedFd<'a>> + Clone {
+    let sink = SINK.get().and_then(Option::as_ref);
+    sink.into_iter().flat_map(|sink| [sink.file.as_fd(), sink.shelf.ends().1])
+}
+
+/// The shelf, for a program that this process becomes.
+pub(crate) fn shelf() -> Option<&'static Shelf> {
+    SINK.get()?.as_ref().map(|sink| &sink.shelf)
+}
+
+/// Lines that could not be written so far, by all who write.
 pub fn lost() -> u64 {
-    LOST.load(Relaxed)
+    tally().lost()
+}
+
+/// How often the file was rotated.
+pub fn rotated() -> u64 {
+    tally().rotated()
 }
 
 fn level() -> LevelFilter {
@@ -159,63 +320,5 @@ impl<S> Filter<S> for Threshold {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(level())
-    }
-}
-
-/// Standard error may be a pipe that nobody reads, or a terminal that was halted: a line is lost rather than waited for.
-fn write_to_terminal(line: &[u8]) -> nix::Result<usize> {
-    let stderr = io::stderr();
-    // Workers write to the same pipe: that there was room a moment ago is no promise. Kernels before 6.4 don't know how
-    // not to wait on one that others may wait on.
-    if let Some(written) = write_to_pipe(&stderr, line) {
-        return written;
-    }
-    let mut events = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    match nix::poll::poll(&mut events, PollTimeout::ZERO)? {
-        0 => Err(nix::errno::Errno::EAGAIN),
-        _ => nix::unistd::write(&stderr, line),
-    }
-}
-
-/// `None` if this is no pipe, or the kernel can't.
-fn write_to_pipe(stderr: &io::Stderr, line: &[u8]) -> Option<nix::Result<usize>> {
-    let mode = rustix::fs::fstat(stderr).ok()?.st_mode;
-    if rustix::fs::FileType::from_raw_mode(mode) != rustix::fs::FileType::Fifo {
-        return None;
-    }
-    // At no offset: as write(2).
-    let (line, flags) = ([IoSlice::new(line)], ReadWriteFlags::NOWAIT);
-    match rustix::io::pwritev2(stderr, &line, u64::MAX, flags) {
-        Err(rustix::io::Errno::OPNOTSUPP) => None,
-        written => Some(written.map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))),
-    }
-}
-
-/// Writes whole lines.
-struct Lines;
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        Self
-    }
-}
-
-impl io::Write for Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = match SINK.get() {
-            Some(Some(sink)) => nix::unistd::write(&sink.file, line),
-            _ => write_to_terminal(line),
-        };
-        // A full disk costs lines, never the service.
-        if !written.is_ok_and(|count| count == line.len()) {
-            LOST.fetch_add(1, Relaxed);
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -20,10 +20,11 @@ use super::control::Control;
 use super::events::Events;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
-use super::{Hooks, Launch, Master, Predecessor};
+use super::privileges::Objection;
+use super::{Hooks, Launch, Master, Predecessor, privileges};
 use crate::arbiter::{Arbiter, Event, Outcome, Policy};
 use crate::listen::{ListenError, Listener, Plan, SocketFileError};
-use crate::log::{self, Shape};
+use crate::log::{self, Shape, Shelf};
 use crate::slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::daemon::Launcher;
@@ -105,7 +106,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     // The first process of a pid namespace loses the signals that it neither blocks nor handles, TERM as well: what
     // comes before there is a source waits for it. Elsewhere they end a master that waits for a name.
     let _kept = (std::process::id() == 1).then(|| MaskGuard::block(TAKEN));
-    open_log(&settings)?;
+    open_log(&settings, None)?;
     // Before there are any of its own. Without a list, there is none to be spared.
     let found = crate::sys::orphans::children(|_| true).unwrap_or_default();
     let locks = match &mut waiting.predecessor {
@@ -125,11 +126,14 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     title.set(format_args!("ph: master [{name}]"));
-    let answers = match Plan::names(&settings) {
-        names if names.is_empty() => Answers::new(),
+    let answers = match Generation::names(&settings) {
+        names if names.is_empty() => Answers::default(),
         names => Resolver::start(names, &mut title, &name).map_err(|error| system(&error))?.wait(),
     };
+    let privileges = privileges::of(&settings, &answers)
+        .map_err(|Objection { key, reason }| StartError::Config((launch.object)(key, &reason)))?;
     let slots = slots::create().map_err(|error| system(&error))?;
+    log::share(slots::board(&slots).log());
     let guard = if std::process::id() == 1 {
         nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
         None
@@ -152,7 +156,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     };
     let plan = Plan::new(&settings, &answers)?;
     let mut bundles = waiting.predecessor.as_mut().map_or(Vec::new(), |it| take(&mut it.bundles));
-    let (generation, fresh) = Generation::open(plan, settings, &inherited, &bundles)?;
+    let (generation, fresh) = Generation::open(plan, settings, privileges, &inherited, &bundles)?;
     bundles.extend(fresh);
     let settings = &generation.settings;
     // A successor writes it when it takes over.
@@ -191,6 +195,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         let what = "/proc is another pid namespace's: mount this one's (unshare --mount-proc)";
         tracing::warn!("{what}; until then what workers leave behind is not ended");
     }
+    privileges::tell(&generation.privileges);
     launch.hooks.on_starting();
     let seed = slots::now() ^ u64::from(std::process::id());
     let arbiter = match &waiting.predecessor {
@@ -229,6 +234,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         reading: None,
         candidate: None,
         reread: launch.reread,
+        object: launch.object,
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: waiting.launcher.take(),
@@ -243,8 +249,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         descriptors,
     };
     crate::sys::memory::give_back();
-    if master.predecessor.is_some() {
-        master.open_account();
+    match master.predecessor {
+        Some(_) => master.open_account(),
+        None => log::set_limit(master.current().settings.log_rotate),
     }
     let outcome = master.run(Event::Start);
     waiting.launcher = master.launcher.take();
@@ -282,12 +289,12 @@ pub(super) fn finish(
     }
 }
 
-pub(super) fn open_log(settings: &Settings) -> Result<(), StartError> {
+pub(super) fn open_log(settings: &Settings, shelf: Option<Shelf>) -> Result<(), StartError> {
     let shape = match settings.log_format {
         LogFormat::Text => Shape::Text,
         LogFormat::Json => Shape::Json,
     };
-    log::open(settings.log_file.as_deref(), level_of(settings), shape)
+    log::open(settings.log_file.as_deref(), level_of(settings), shape, shelf)
         .map_err(|error| StartError::Config(error.to_string()))
 }
 

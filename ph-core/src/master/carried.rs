@@ -24,6 +24,7 @@ use super::estate::VERSION;
 use crate::arbiter;
 use crate::calls;
 use crate::listen::{CarriedBundle, Plan};
+use crate::sys::privileges::Privileges;
 
 /// Everything.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +47,7 @@ pub(super) struct Carried {
     /// The soft limit on descriptors that workers get.
     pub(super) limit: Option<u64>,
     pub(super) plan: Plan,
+    pub(super) privileges: Privileges,
     pub(super) bundles: Vec<CarriedBundle>,
     pub(super) control: CarriedControl,
     /// What of a report had been read.
@@ -73,6 +75,8 @@ pub(super) struct Open {
     pub(super) channel: Option<(RawFd, RawFd)>,
     pub(super) listeners: Vec<(super::estate::Heirloom, RawFd)>,
     pub(super) lifeline: Option<RawFd>,
+    /// Both ends of the log's shelf.
+    pub(super) shelf: Option<(RawFd, RawFd)>,
 }
 
 /// How the program was started.

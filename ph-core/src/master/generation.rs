@@ -8,30 +8,41 @@ use ph_config::Settings;
 use ph_config::value::choice::WorkerClass;
 
 use super::Master;
+use super::privileges;
 use crate::calls::CallTable;
 use crate::channel::Channel;
 use crate::listen::{Bundle, ListenError, Listener, Plan};
 use crate::sys::SysError;
+use crate::sys::privileges::Privileges;
+use crate::sys::resolver::Names;
 
-/// Settings, and the listeners that go with them.
+/// Settings, and the listeners and privileges that go with them.
 pub(super) struct Generation {
     pub(super) settings: Arc<Settings>,
     pub(super) plan: Plan,
     pub(super) listeners: Vec<Arc<Listener>>,
+    pub(super) privileges: Privileges,
 }
 
 impl Generation {
+    /// The names that have to be resolved first.
+    pub(super) fn names(settings: &Settings) -> Names {
+        Names { hosts: Plan::names(settings), account: privileges::account(settings) }
+    }
+
     /// Opens what there is not `at_hand`: listeners for all, and bundles of listeners for each. After an error nothing has
     /// changed.
     pub(super) fn open(
         plan: Plan,
         settings: Settings,
+        privileges: Privileges,
         at_hand: &[Arc<Listener>],
         bundles: &[Bundle],
     ) -> Result<(Self, Vec<Bundle>), ListenError> {
+        let plan = plan.owned_by(privileges.account.as_ref().map(|it| (it.uid, it.gid)));
         let listeners = plan.open(at_hand)?;
         let fresh = plan.open_bundles(&listeners, bundles)?;
-        Ok((Self { settings: Arc::new(settings), plan, listeners }, fresh))
+        Ok((Self { settings: Arc::new(settings), plan, listeners, privileges }, fresh))
     }
 
     fn has(&self, listener: &Arc<Listener>) -> bool {
@@ -83,9 +94,13 @@ impl Master<'_> {
             }
         }
         self.keep_bundles();
-        let Generation { settings, plan, listeners } = self.current();
+        let Generation { settings, plan, listeners, .. } = self.current();
         plan.adjust(listeners);
         crate::log::set_level(super::boot::level_of(settings));
+        // A master that is to take over leaves the file to the one that has it.
+        if self.predecessor.is_none() {
+            crate::log::set_limit(settings.log_rotate);
+        }
     }
 
     /// Everything that is listened on, each once.

@@ -23,6 +23,7 @@ mod narrate;
 mod perform;
 mod poll;
 mod predecessor;
+mod privileges;
 mod question;
 mod reading;
 mod reexec;
@@ -77,6 +78,8 @@ pub struct Launch<'a> {
     pub settings: Settings,
     /// Reads the configuration again, for a reload; an error is one sentence, or one line for each fault.
     pub reread: &'a dyn Fn() -> Result<Settings, String>,
+    /// The sentence for what is wrong with a key: its place in the configuration, what it says there, and the reason.
+    pub object: &'a dyn Fn(&str, &str) -> String,
     /// Runs in each forked worker; its result is the worker's exit code.
     pub worker: &'a dyn Fn(Seat) -> u8,
     /// The application's own hooks.
@@ -157,6 +160,7 @@ struct Master<'a> {
     /// One whose verdict is awaited from the arbiter.
     candidate: Option<Generation>,
     reread: &'a dyn Fn() -> Result<Settings, String>,
+    object: &'a dyn Fn(&str, &str) -> String,
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
@@ -218,6 +222,9 @@ impl Master<'_> {
             if let Some(departure) = self.arbiter.departure().cloned() {
                 self.depart(&departure);
                 continue;
+            }
+            if crate::log::is_full() {
+                self.rotate_log();
             }
             let beat = self.manager.as_ref().and_then(Manager::next_beat);
             let deadline = self.arbiter.next_deadline().into_iter().chain(beat).min();

@@ -232,6 +232,8 @@ impl Master<'_> {
                 Report::Ready => Event::Ready { worker },
                 Report::Recycle => Event::Recycle { worker },
                 Report::Broke => Event::Broke { worker },
+                // The loop looks at that in each of its turns: this is to wake it.
+                Report::LogFull => continue,
                 Report::Failed(reason) => Event::BootFailed { worker, reason },
             });
         }

@@ -169,7 +169,9 @@ impl Master<'_> {
     fn take_over(&mut self) {
         let Some(predecessor) = self.predecessor.take() else { return };
         self.control.claim();
-        self.current().listeners.iter().for_each(|listener| listener.claim());
+        let current = self.current();
+        current.listeners.iter().for_each(|listener| listener.claim());
+        current.plan.adjust(&current.listeners);
         // What of the predecessor's nobody accepts from any more.
         let left =
             |listener: &&Arc<Listener>| !self.listeners().any(|own| Arc::ptr_eq(own, listener));
@@ -189,6 +191,7 @@ impl Master<'_> {
         if let Some(manager) = &self.manager {
             manager.serving(self.arbiter.wanted());
         }
+        crate::log::set_limit(settings.log_rotate);
         predecessor.tell("taken");
         tracing::info!("this master has taken over");
         self.hooks.when_ready();

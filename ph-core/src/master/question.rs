@@ -10,7 +10,11 @@ use ph_config::Settings;
 use super::binding;
 use super::boot::StartError;
 use super::estate::{self, Words};
-use super::predecessor;
+use super::generation::Generation;
+use super::privileges::Objection;
+use super::{predecessor, privileges};
+use crate::sys::account;
+use crate::sys::resolver::Answers;
 
 /// The first argument of a program that is asked; the others are those of the master.
 pub const ARGUMENT: &str = "--check";
@@ -39,11 +43,21 @@ impl Question {
         self.words.listeners.iter().any(|listener| listener.inherited)
     }
 
-    /// Answers: whether a master with these settings can follow, or why it was not even tried.
-    pub fn answer(self, settings: Result<&Settings, String>) -> Result<(), StartError> {
+    /// Answers: whether a master with these settings can follow, or why it was not even tried. `object` as in
+    /// [`Launch`](super::Launch).
+    pub fn answer(
+        self,
+        settings: Result<&Settings, String>,
+        object: &dyn Fn(&str, &str) -> String,
+    ) -> Result<(), StartError> {
         let answer = settings.map_err(StartError::Config).and_then(|settings| {
             self.words.identity.check(settings)?;
-            Ok(binding::check(&settings.cpu_affinity)?)
+            binding::check(&settings.cpu_affinity)?;
+            // It is no master that asks the name service here.
+            let account = Generation::names(settings).account.as_ref().map(account::look_up);
+            let answers = Answers { account, ..Answers::default() };
+            let refused = |it: Objection| StartError::Config(object(it.key, &it.reason));
+            privileges::of(settings, &answers).map(drop).map_err(refused)
         });
         let word =
             answer.as_ref().map_or_else(|error| format!("failed {error}"), |()| "ready".into());

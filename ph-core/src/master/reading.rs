@@ -5,7 +5,7 @@ use ph_config::{Accept, Change, Effect, Settings};
 
 use super::generation::Generation;
 use super::poll::Token;
-use super::{Master, binding};
+use super::{Master, binding, privileges};
 use crate::arbiter::{Event, Policy, Refusal};
 use crate::listen::Plan;
 use crate::sys::accept_lock::AcceptLock;
@@ -59,9 +59,9 @@ impl Master<'_> {
 
     /// Has the names resolved, if there are any; the loop goes on meanwhile.
     fn resolve(&mut self, settings: Settings) -> Result<(), Refusal> {
-        let names = Plan::names(&settings);
+        let names = Generation::names(&settings);
         if names.is_empty() {
-            self.consider(settings, &Answers::new());
+            self.consider(settings, &Answers::default());
             return Ok(());
         }
         let failed = |reason: String| Refusal { code: FAILED, reason };
@@ -98,6 +98,10 @@ impl Master<'_> {
     fn prepare(&mut self, settings: Settings, answers: &Answers) -> Result<Policy, Refusal> {
         let current = self.current();
         let failed = |reason: String| Refusal { code: FAILED, reason };
+        let privileges = privileges::of(&settings, answers).map_err(|objection| {
+            let reason = (self.object)(objection.key, &objection.reason);
+            Refusal { code: INVALID, reason }
+        })?;
         let plan = Plan::new(&settings, answers).map_err(|error| failed(error.to_string()))?;
         if plan.contradicts(&current.plan) {
             let reason = "reuse_port can only change by a restart, for an address that stays";
@@ -105,7 +109,7 @@ impl Master<'_> {
         }
         let changes = settings.changes_from(&current.settings);
         let (candidate, bundles) =
-            Generation::open(plan, settings, &current.listeners, &self.bundles)
+            Generation::open(plan, settings, privileges, &current.listeners, &self.bundles)
                 .map_err(|error| failed(error.to_string()))?;
         if candidate.settings.accept == Accept::Lock && self.accept_lock.is_none() {
             self.accept_lock =
@@ -122,6 +126,9 @@ impl Master<'_> {
         self.bundles.extend(bundles);
         self.candidate = Some(candidate);
         changes.iter().for_each(tell_change);
+        if let Some(candidate) = &self.candidate {
+            privileges::tell(&candidate.privileges);
+        }
         Ok(policy)
     }
 }

@@ -18,6 +18,7 @@ use super::{Manager, Master, Program};
 use crate::arbiter::{Departure, Event};
 use crate::calls::CallTable;
 use crate::listen::Bundle;
+use crate::log::{self, Shelf};
 use crate::sys::fds;
 use crate::sys::guard::Guard;
 
@@ -114,6 +115,7 @@ impl Master<'_> {
             events: self.events.all().cloned().collect(),
             limit: self.descriptors,
             plan: current.plan.clone(),
+            privileges: current.privileges.clone(),
             bundles: self
                 .bundles
                 .iter()
@@ -137,6 +139,7 @@ impl Master<'_> {
                     .map(|listener| (Heirloom::of(listener), number(listener.as_fd())))
                     .collect(),
                 lifeline: self.guard.as_ref().and_then(Guard::lifeline).map(number),
+                shelf: log::shelf().map(Shelf::ends).map(|(put, look)| (number(put), number(look))),
             },
         })
     }
@@ -152,6 +155,7 @@ impl Master<'_> {
         kept.extend(self.current().listeners.iter().map(AsFd::as_fd));
         kept.extend(self.bundles.iter().flat_map(Bundle::listeners).map(AsFd::as_fd));
         kept.extend(self.guard.as_ref().and_then(Guard::lifeline));
+        kept.extend(log::shelf().map(Shelf::ends).into_iter().flat_map(<[_; 2]>::from));
         kept
     }
 }

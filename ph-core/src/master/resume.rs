@@ -26,6 +26,7 @@ use crate::arbiter::{Arbiter, Event, Policy};
 use crate::calls::CallTable;
 use crate::channel::Channel;
 use crate::listen::Bundle;
+use crate::log::{self, Shelf};
 use crate::slots::{self, Slots};
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::guard::Guard;
@@ -145,7 +146,11 @@ pub(super) fn resume(mut launch: Launch<'_>, resumed: Resumed) -> Result<(), Sta
 fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     let Resumed { carried, settings, .. } = resumed;
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
-    boot::open_log(settings)?;
+    let shelf = carried
+        .open
+        .shelf
+        .map(|(put, look)| Ok::<_, io::Error>(Shelf::of(fds::copy(put)?, fds::copy(look)?)));
+    boot::open_log(settings, shelf.transpose().map_err(|error| system(&error))?)?;
     ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
     fds::raise_limit();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
@@ -156,6 +161,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     let calls = carried.open.calls.map(fds::copy).transpose().map_err(|error| system(&error))?;
     let calls = calls.map(|memory| CallTable::adopt(memory, carried.calls.clone())).transpose();
     let calls = calls.map_err(|error| system(&error))?;
+    log::share(slots::board(&slots).log());
     // The signals are blocked since the former program's time; what came meanwhile is pending.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
     let poll = Poll::new().map_err(|errno| system(&errno))?;
@@ -205,6 +211,9 @@ fn take_over<'a>(
     let open = carried.open;
     drop(adopt(open.slots)?);
     drop(open.calls.map(adopt).transpose()?);
+    if let Some((put, look)) = open.shelf {
+        drop((adopt(put)?, adopt(look)?));
+    }
     let hearing = Hearing::of(adopt(open.hear)?, adopt(open.say)?, carried.partial);
     poll.add(&hearing, Token::Reports)?;
     let control = Control::resume(carried.control, &settings.control_socket, &poll, adopt)?;
@@ -246,7 +255,8 @@ fn take_over<'a>(
     let pidfile = settings.pidfile.as_deref().map(PidFile::claim);
     let name = settings.proc_name.clone();
     let settings = Arc::new(settings);
-    let generation = Generation { settings, plan: carried.plan, listeners };
+    let (plan, privileges) = (carried.plan, carried.privileges);
+    let generation = Generation { settings, plan, listeners, privileges };
     let policy = Policy::from_settings(&generation.settings, generation.listens(), cpu::available);
     let seed = slots::now() ^ u64::from(std::process::id());
     let arbiter = Arbiter::resume(policy, carried.arbiter, carried.stamp.packed, seed);
@@ -278,6 +288,7 @@ fn take_over<'a>(
         reading: None,
         candidate: None,
         reread: launch.reread,
+        object: launch.object,
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: None,

@@ -57,8 +57,32 @@ impl Master<'_> {
     pub(super) fn reopen_logs(&mut self) {
         match crate::log::reopen() {
             Ok(()) => tracing::info!("log reopened"),
-            Err(error) => tracing::error!(%error, "the old log stays in use"),
+            Err(error) => {
+                tracing::error!(%error, "the old log stays in use");
+                return;
+            }
         }
+        self.pass_log_on();
+    }
+
+    /// Rotates a log that has reached its limit.
+    pub(super) fn rotate_log(&mut self) {
+        match crate::log::rotate(self.current().settings.log_keep) {
+            // No word of it in the log: with a small limit that alone could fill it.
+            Ok(true) => {
+                self.pass_log_on();
+                self.happen("log_rotated", serde_json::json!({}));
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "the log grows on");
+                crate::log::put_off();
+            }
+        }
+    }
+
+    /// Has every worker write to the log's new file.
+    fn pass_log_on(&mut self) {
         self.reopened += 1;
         // One that still boots ignores it, and is told again when it is ready.
         for child in self.children.iter() {

@@ -52,7 +52,7 @@ pub struct Seat {
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
 const PANICKED: u8 = 101;
 
-/// The exit code of a worker that can't have what it needs: that of any failed boot (`EX_SOFTWARE`).
+/// The exit code of a worker that could not be made what its settings say: that of any failed boot (`EX_SOFTWARE`).
 const UNFIT: u8 = 70;
 
 /// There is no process for a worker.
@@ -193,16 +193,17 @@ impl Master<'_> {
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
-        fds::close_all_but(&kept.chain([say, log::descriptor().unwrap_or(say)]));
+        fds::close_all_but(&kept.chain(log::descriptors()).chain([say]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
         }
         self.title.wear();
-        log::identify(Some(key.slot));
-        fork::fresh_signals(self.changed_signals);
         let reporter = self.hearing.reporter(key.serial);
+        log::become_worker(key.slot, reporter.clone());
+        fork::fresh_signals(self.changed_signals);
+        let privileges = &self.generations[&generation].privileges;
         let bound = cpus.map_or(Ok(()), cpu::bind);
-        let calls = match bound.and(calls) {
+        let calls = match bound.and_then(|()| privileges.assume(master)).and(calls) {
             Ok(calls) => calls,
             Err(error) => {
                 let reason = error.to_string();

@@ -10,6 +10,7 @@ use super::children::Child;
 use super::{Generation, Master, binding};
 use crate::arbiter::{LastChange, Totals, WorkerRow};
 use crate::listen::Bundle;
+use crate::log;
 use crate::slots;
 use crate::sys::{cpu, memory};
 
@@ -18,7 +19,7 @@ impl Master<'_> {
     /// and `cmdline` would wait for a lock of the worker's).
     pub(super) fn status(&self) -> Value {
         let snapshot = self.arbiter.snapshot(std::time::Instant::now());
-        let Generation { settings, plan, listeners } = self.current();
+        let Generation { settings, plan, listeners, .. } = self.current();
         let listeners = listeners.iter().map(|one| one.address().clone());
         let own = self.bundles.iter().filter(|bundle| plan.wants(bundle)).map(Bundle::address);
         let listeners = own.chain(listeners).map(|address| Value::from(address.to_string()));
@@ -60,6 +61,7 @@ impl Master<'_> {
                 "accept_lock_holder",
                 self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
             ),
+            ("log", map([("lost", log::lost().into()), ("rotated", log::rotated().into())])),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }

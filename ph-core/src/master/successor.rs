@@ -177,6 +177,8 @@ impl Master<'_> {
             pidfile.leave();
         }
         self.manager = None;
+        // Its file is the successor's to rename.
+        crate::log::set_limit(None);
         self.title.set(format_args!("ph: old master [{}]", self.name));
         tracing::info!(pid, "another master has taken over; this one sees its workers out");
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use claim::Claim;
 pub use text::Text;
 
+use crate::log::Tally;
 use crate::sys::SysError;
 use crate::sys::shared::SharedTable;
 
@@ -139,6 +140,7 @@ pub struct Board {
     workers: AtomicU32,
     stopping: AtomicU32,
     resting: AtomicU32,
+    log: Tally,
 }
 
 impl Board {
@@ -176,6 +178,11 @@ impl Board {
     /// Whether who leaves is succeeded by nobody, for the time being.
     pub fn is_resting(&self) -> bool {
         self.resting.load(Relaxed) != 0
+    }
+
+    /// What the writers of the log know together.
+    pub fn log(&self) -> &Tally {
+        &self.log
     }
 
     /// Whether the master is stopping: then what waits in the queues is served before a worker leaves.

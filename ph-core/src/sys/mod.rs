@@ -5,6 +5,7 @@
 //! process with a second thread).
 
 pub mod accept_lock;
+pub mod account;
 pub mod activation;
 pub mod cpu;
 pub mod daemon;
@@ -16,6 +17,7 @@ pub mod lock;
 pub mod memory;
 pub mod orphans;
 pub mod pidfd;
+pub mod privileges;
 pub mod procfs;
 pub mod resolver;
 pub mod reuseport;
@@ -50,6 +52,15 @@ pub enum SysError {
     /// A fork was tried in a process with several threads, where it can deadlock the child.
     #[error("cannot fork: this process has {0} threads, and a master has one")]
     Threads(u64),
+    /// The kernel agreed to something, and then it was not so.
+    #[error("cannot {what}: the kernel agreed, and it is not so")]
+    NotSo {
+        /// What was to be achieved.
+        what: &'static str,
+    },
+    /// The parent has gone.
+    #[error("the master has gone meanwhile")]
+    Orphaned,
 }
 
 impl SysError {

@@ -1,4 +1,4 @@
-//! Host names, looked up by a short-lived child.
+//! Names of hosts, users and groups, looked up by a short-lived child.
 //!
 //! A look-up may take half a minute, and runs whatever the machine's name service is made of. The master does neither
 //! wait for that nor load it: it reads the answers when the child has ended.
@@ -15,7 +15,9 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::unistd::{Pid, pipe2};
 use ph_signal::Signal;
+use serde::{Deserialize, Serialize};
 
+use super::account::{self, Account, AccountName, Part, Unknown};
 use super::fork::{self, Forked};
 use super::pidfd::PidFd;
 use super::title::Title;
@@ -25,8 +27,37 @@ use crate::arbiter::ExitStatus;
 /// How long a child may take over all of its names.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// For each name its first address, with port 0, or the reason why there is none.
-pub type Answers = BTreeMap<String, Result<SocketAddr, String>>;
+/// What is to be looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Names of hosts.
+    pub hosts: Vec<String>,
+    /// The user and group that workers become.
+    pub account: Option<AccountName>,
+}
+
+impl Names {
+    /// Whether there is nothing to look up.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.account.is_none()
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// For each host its first address, with port 0, or the reason why there is none.
+    pub hosts: BTreeMap<String, Result<SocketAddr, String>>,
+    /// The account in numbers, if one was asked for.
+    pub account: Option<Result<Account, Unknown>>,
+}
+
+/// One line of the child's: JSON.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Answer {
+    Host(String, Result<SocketAddr, String>),
+    Account(Result<Account, Unknown>),
+}
 
 /// A look-up under way. Readable when it is over; dropped before that, the child is ended.
 #[derive(Debug)]
@@ -34,12 +65,12 @@ pub struct Resolver {
     /// `None` once it is reaped: from then on its pid may be anybody's.
     process: Option<PidFd>,
     answers: File,
-    names: Vec<String>,
+    names: Names,
 }
 
 impl Resolver {
     /// Starts a child that looks these names up.
-    pub fn start(names: Vec<String>, title: &mut Title, master: &str) -> Result<Self, SysError> {
+    pub fn start(names: Names, title: &mut Title, master: &str) -> Result<Self, SysError> {
         let pipe = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(io::Error::from);
         let (answers, report) = pipe.map_err(SysError::call("make a pipe"))?;
         let parent = nix::unistd::getpid();
@@ -81,10 +112,19 @@ impl Resolver {
         if reaped.is_some() {
             self.process = None;
         }
-        let mut answers: Answers =
-            String::from_utf8_lossy(&bytes).lines().filter_map(read).collect();
-        for name in &self.names {
-            answers.entry(name.clone()).or_insert_with(|| Err(unanswered(reaped)));
+        let mut answers = Answers::default();
+        for answer in String::from_utf8_lossy(&bytes).lines().filter_map(read) {
+            match answer {
+                Answer::Host(name, found) => drop(answers.hosts.insert(name, found)),
+                Answer::Account(found) => answers.account = Some(found),
+            }
+        }
+        for name in &self.names.hosts {
+            answers.hosts.entry(name.clone()).or_insert_with(|| Err(unanswered(reaped)));
+        }
+        if self.names.account.is_some() {
+            let unknown = || Unknown { part: Part::User, reason: unanswered(reaped) };
+            answers.account.get_or_insert_with(|| Err(unknown()));
         }
         answers
     }
@@ -107,7 +147,7 @@ impl Drop for Resolver {
 }
 
 /// The child's whole life.
-fn look_up(names: &[String], report: OwnedFd, parent: Pid, title: &mut Title) -> ! {
+fn look_up(names: &Names, report: OwnedFd, parent: Pid, title: &mut Title) -> ! {
     if !fork::die_with(parent) {
         fork::leave(1);
     }
@@ -118,29 +158,29 @@ fn look_up(names: &[String], report: OwnedFd, parent: Pid, title: &mut Title) ->
     let mut report = File::from(report);
     // A panic must not unwind into the master's frames.
     let told = catch_unwind(AssertUnwindSafe(|| {
-        names.iter().all(|name| report.write_all(write(name).as_bytes()).is_ok())
+        let account = names.account.iter().map(|name| Answer::Account(account::look_up(name)));
+        let mut answers = names.hosts.iter().map(|name| host(name)).chain(account);
+        answers.all(|answer| write(&answer).is_some_and(|line| report.write_all(&line).is_ok()))
     }));
     fork::leave(u8::from(!matches!(told, Ok(true))))
 }
 
-/// One name's line: itself, and its address or the reason.
-fn write(name: &str) -> String {
+/// A host's address, or the reason why there is none.
+fn host(name: &str) -> Answer {
     let found = (name, 0)
         .to_socket_addrs()
         .and_then(|mut all| all.next().ok_or_else(|| io::Error::other("the name has no address")));
-    match found {
-        Ok(address) => format!("{name} {address}\n"),
-        Err(error) => format!("{name} ! {}\n", error.to_string().replace('\n', " ")),
-    }
+    Answer::Host(name.to_owned(), found.map_err(|error| error.to_string()))
 }
 
-fn read(line: &str) -> Option<(String, Result<SocketAddr, String>)> {
-    let (name, rest) = line.split_once(' ')?;
-    let answer = match rest.strip_prefix("! ") {
-        Some(reason) => Err(reason.to_owned()),
-        None => Ok(rest.parse().ok()?),
-    };
-    Some((name.to_owned(), answer))
+fn write(answer: &Answer) -> Option<Vec<u8>> {
+    let mut line = serde_json::to_vec(answer).ok()?;
+    line.push(b'\n');
+    Some(line)
+}
+
+fn read(line: &str) -> Option<Answer> {
+    serde_json::from_str(line).ok()
 }
 
 fn unanswered(status: Option<ExitStatus>) -> String {
@@ -157,19 +197,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_an_address_or_a_reason() {
-        let address = "[::1]:0".parse().unwrap();
-        assert_eq!(read("a.b [::1]:0"), Some(("a.b".into(), Ok(address))));
-        assert_eq!(read("a.b ! not known"), Some(("a.b".into(), Err("not known".into()))));
-        for cut in ["a.b", "a.b ", "a.b [::1]", ""] {
+    fn what_a_child_writes_is_read_again() {
+        let again = |answer: &Answer| {
+            let line = write(answer).unwrap();
+            assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+            read(std::str::from_utf8(&line).unwrap().trim_end()).unwrap()
+        };
+        let known = host("127.0.0.1");
+        assert_eq!(known, Answer::Host("127.0.0.1".into(), Ok("127.0.0.1:0".parse().unwrap())));
+        let unknown = host("unknown.invalid");
+        assert!(matches!(unknown, Answer::Host(_, Err(_))));
+        let account = Account { uid: 1, gid: 2, groups: vec![2, 3] };
+        let nobody = Unknown { part: Part::Group, reason: "two\nlines".into() };
+        for answer in [known, unknown, Answer::Account(Ok(account)), Answer::Account(Err(nobody))] {
+            assert_eq!(again(&answer), answer);
+        }
+        for cut in ["", "{", r#"{"Host":["a.b"]}"#] {
             assert_eq!(read(cut), None, "{cut}");
         }
-    }
-
-    #[test]
-    fn what_a_child_writes_is_read_again() {
-        let (name, found) = read(write("127.0.0.1").trim_end()).unwrap();
-        assert_eq!((name.as_str(), found), ("127.0.0.1", Ok("127.0.0.1:0".parse().unwrap())));
-        assert!(read(write("unknown.invalid").trim_end()).unwrap().1.is_err());
     }
 }

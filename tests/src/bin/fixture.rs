@@ -5,13 +5,14 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again), `talk` (says `said PID NUMBER` in the log, `lines` times in each job with 1 ms after each tenth, and at its end `last PID NUMBER`) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
 //! | `job_ms` | `sleep`: how long one job takes; default an hour |
 //! | `leak_bytes` | how much a `leak` or `hoard` takes; default 1 MiB |
 //! | `requests` | `count`: how many; default a million |
+//! | `lines` | `talk`: how many; default 10 |
 //! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop`, `done` (a `sleep` or `orphans`) |
 //! | `ready_fifo` | write the same line here when ready |
 //! | `child` | `group` or `aside` (setsid): leave a `sleep` running at boot, its pid in the journal as `child` |
@@ -38,6 +39,8 @@ use processhandler::{App, Context, Error, Hooks, JobWorker, signal, tracing};
 struct Fixture {
     job: String,
     pause: Duration,
+    /// Lines that it has talked.
+    said: u64,
 }
 
 /// Whether the configured misbehaviour concerns this worker, now.
@@ -76,7 +79,22 @@ impl Fixture {
             millis => std::thread::sleep(Duration::from_millis(millis.parse()?)),
         }
         let pause = Duration::from_millis(cx.app_or("tick_ms", 20)?);
-        Ok(Self { job: cx.app("job").unwrap_or("tick").to_owned(), pause })
+        Ok(Self { job: cx.app("job").unwrap_or("tick").to_owned(), pause, said: 0 })
+    }
+}
+
+impl Fixture {
+    fn talk(&mut self, cx: &Context) -> Result<(), Error> {
+        for _ in 0..cx.app_or("lines", 10)? {
+            self.said += 1;
+            tracing::info!("said {} {}", std::process::id(), self.said);
+            if self.said.is_multiple_of(10) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        journal(cx, "done")?;
+        cx.sleep(self.pause);
+        Ok(())
     }
 }
 
@@ -117,12 +135,18 @@ impl JobWorker for Fixture {
             cx.sleep(self.pause);
             return Ok(());
         }
+        if self.job == "talk" {
+            return self.talk(cx);
+        }
         misbehave(&self.job, self.pause, cx)
     }
 
     fn stop(&mut self, cx: &Context) {
         if let Err(error) = journal(cx, "stop") {
             tracing::error!(%error, "no journal");
+        }
+        if self.job == "talk" {
+            tracing::info!("last {} {}", std::process::id(), self.said);
         }
     }
 }

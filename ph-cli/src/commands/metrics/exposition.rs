@@ -38,6 +38,10 @@ pub(super) fn of(status: &Value) -> String {
     for (name, field, help) in TOTALS {
         text.number(name, "counter", help, totals, field);
     }
+    let log = value::get(status, "log");
+    let help = "lines of the log that could not be written";
+    text.number("ph_log_lost_lines", "counter", help, log, "lost");
+    text.number("ph_log_rotations", "counter", "how often the log was rotated", log, "rotated");
     for (name, kind, field, help) in PER_WORKER {
         text.family(name, kind, help);
         for row in rows {
