@@ -159,6 +159,9 @@ impl App {
     /// The same for other arguments, the program's name first.
     pub fn run_command(&self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+        if ph_worker::shim::is_called(arguments.get(1)) {
+            return Exit::of(ph_worker::shim::run());
+        }
         match arguments.get(1) {
             Some(role) if role == master::QUESTION && master::is_summoned() => {
                 arguments.remove(1);
@@ -280,7 +283,7 @@ impl App {
         listens: bool,
     ) -> Result<Vec<&'static str>, String> {
         let passed_over = support::examine(settings)?;
-        self.workers.of(settings)?;
+        self.workers.check(settings)?;
         self.workers.lack(settings, listens).map_or(Ok(passed_over), Err)
     }
 }

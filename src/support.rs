@@ -1,12 +1,12 @@
 //! What this version reads and validates, but does not act on yet: said at the start instead of passed over.
 
-use ph_config::Settings;
+use ph_config::{Settings, WorkerClass};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 3] = ["command", "python_class", "leader"];
+const REFUSED: [&str; 3] = ["python_class", "preload", "leader"];
 
-/// Keys without which the program does the same, only less bounded.
-const PASSED_OVER: [&str; 1] = ["stop_signal"];
+/// Keys that mean something for a program alone (`worker_class = exec`): a worker of an application takes its own signals.
+const PROGRAMS_ALONE: [&str; 1] = ["stop_signal"];
 
 /// The keys that are passed over, to warn of; or the sentence for what can't be left out.
 pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> {
@@ -23,7 +23,10 @@ pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> 
         let what = refused.join(", ");
         return Err(format!("this version does not know how to do {what} yet; unset it"));
     }
-    Ok(changed(&PASSED_OVER))
+    match settings.worker_class {
+        WorkerClass::Exec => Ok(Vec::new()),
+        _ => Ok(changed(&PROGRAMS_ALONE)),
+    }
 }
 
 #[cfg(test)]
@@ -36,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_key_named_here_exists() {
-        for key in REFUSED.iter().chain(&PASSED_OVER) {
+        for key in REFUSED.iter().chain(&PROGRAMS_ALONE) {
             assert!(ph_config::key::find(key).is_some(), "{key}");
         }
     }
@@ -44,8 +47,10 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
-        let refused = examine(&settings(&[("leader", "file"), ("command", "sleep 1")]));
-        assert!(refused.unwrap_err().contains("command, leader"));
+        let refused = examine(&settings(&[("leader", "file"), ("python_class", "a:B")]));
+        assert!(refused.unwrap_err().contains("python_class, leader"));
         assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
+        let program = [("stop_signal", "INT"), ("command", "sleep 1")];
+        assert_eq!(examine(&settings(&program)), Ok(Vec::new()));
     }
 }

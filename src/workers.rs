@@ -37,16 +37,23 @@ impl Workers {
         self
     }
 
-    /// The worker that these settings ask for, or a sentence why there is none.
-    pub(crate) fn of(&self, settings: &Settings) -> Result<&WorkerMain, String> {
+    /// A sentence if there is no worker as these settings ask for.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), String> {
+        // A program is anybody's worker.
+        if settings.worker_class == WorkerClass::Exec {
+            Ok(())
+        } else {
+            self.of(settings).map(drop)
+        }
+    }
+
+    fn of(&self, settings: &Settings) -> Result<&WorkerMain, String> {
         let class = settings.worker_class;
         let worker = match class {
             WorkerClass::Sync | WorkerClass::Thread => &self.blocking,
             WorkerClass::Async => &self.coroutines,
             WorkerClass::Rpc => &self.rpc,
-            WorkerClass::Exec => {
-                return Err(format!("worker_class = {class}: this version does not know it yet"));
-            }
+            WorkerClass::Exec => &None,
         };
         if self.takes.is_none() {
             return Err(NO_WORKER.to_owned());
@@ -81,15 +88,16 @@ impl Workers {
     /// A sentence if these settings leave the workers without what they take, or nobody to say when they are wanted.
     pub(crate) fn lack(&self, settings: &Settings, listens: bool) -> Option<String> {
         let listens = listens || !settings.bind.is_empty() || settings.unix_socket.is_some();
-        if self.takes == Some(Takes::Connections) && !listens {
+        let foreign = settings.worker_class == WorkerClass::Exec;
+        if self.takes == Some(Takes::Connections) && !listens && !foreign {
             return Some("this program takes connections; set bind or unix_socket to where".into());
         }
         let scaling = settings.scaling;
-        if scaling == Scaling::Ondemand && self.takes == Some(Takes::Jobs) {
+        if scaling == Scaling::Ondemand && self.takes == Some(Takes::Jobs) && !foreign {
             let why = "waits for connections, and this program's workers take jobs";
             return Some(format!("scaling = {scaling} {why}; make it static or dynamic"));
         }
-        if scaling != Scaling::Static && settings.worker_class == WorkerClass::Exec {
+        if scaling != Scaling::Static && foreign {
             let why = "has to see who is busy, and a program of its own does not show it";
             return Some(format!("scaling = {scaling} {why}; make it static"));
         }
@@ -97,5 +105,5 @@ impl Workers {
     }
 }
 
-const NO_WORKER: &str = "this program has no worker of its own, and this version of ph does not run \
-                         other programs yet: build an application on the crate";
+const NO_WORKER: &str =
+    "this program has no worker of its own: set command to the one that is to run";

@@ -30,6 +30,7 @@ pub mod channel;
 pub mod listen;
 pub mod log;
 pub mod master;
+pub mod orders;
 pub mod report;
 pub mod slots;
 #[expect(unsafe_code, reason = "the room for it")]

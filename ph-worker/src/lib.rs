@@ -45,6 +45,7 @@ mod post;
 mod queue;
 mod rest;
 mod share;
+pub mod shim;
 mod stop;
 mod stream;
 mod sync;

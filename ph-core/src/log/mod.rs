@@ -274,6 +274,14 @@ pub fn become_worker(slot: u32, voice: Reporter) {
     let _ = VOICE.set(voice);
 }
 
+/// What is logged in there is a worker's, which can't do so itself.
+pub(crate) fn speak_for(slot: u32, pid: u32, speak: impl FnOnce()) {
+    let own = (WHO.slot.swap(slot as i32, Relaxed), WHO.pid.swap(pid, Relaxed));
+    speak();
+    WHO.slot.store(own.0, Relaxed);
+    WHO.pid.store(own.1, Relaxed);
+}
+
 /// The log's descriptors, which a child keeps: the file's, and by which it finds the next one.
 pub fn descriptors<'a>() -> impl Iterator<Item = BorrowedFd<'a>> + Clone {
     let sink = SINK.get().and_then(Option::as_ref);

@@ -18,6 +18,7 @@ use super::certificate::Certificates;
 use super::children::Children;
 use super::control::Control;
 use super::events::Events;
+use super::foreign::Notices;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
 use super::privileges::Objection;
@@ -184,6 +185,8 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         None => generation.channel().map_err(|error| system(&error))?,
     };
     let calls = generation.call_table().map_err(|error| system(&error))?;
+    let notices = generation.is_foreign().then(|| Notices::watched(&name, &poll)).transpose();
+    let notices = notices.map_err(|error| system(&error))?;
     let manager = waiting.predecessor.is_none().then(super::Manager::find).flatten();
     let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
     tracing::info!(
@@ -225,6 +228,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         accept_lock,
         channel,
         calls,
+        notices,
         guard,
         title,
         name,

@@ -69,6 +69,7 @@ pub(super) struct Stamp {
 pub(super) struct Open {
     pub(super) slots: RawFd,
     pub(super) calls: Option<RawFd>,
+    pub(super) notices: Option<RawFd>,
     pub(super) hear: RawFd,
     pub(super) say: RawFd,
     pub(super) locks: Vec<RawFd>,
@@ -106,6 +107,18 @@ pub(super) struct CarriedChild {
     pub(super) reopened: u64,
     pub(super) born: u64,
     pub(super) asked: bool,
+    pub(super) foreign: Option<CarriedForeign>,
+}
+
+/// What there is of a program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CarriedForeign {
+    pub(super) output: RawFd,
+    pub(super) partial: Vec<u8>,
+    pub(super) stop_signal: i32,
+    /// How long ago it fed the watchdog.
+    pub(super) fed: Option<std::time::Duration>,
+    pub(super) said: Option<String>,
 }
 
 impl Stamp {

@@ -18,6 +18,8 @@ pub(super) struct Certificate {
     pub(super) cause: Cause,
     pub(super) lived: Duration,
     pub(super) requests: u64,
+    /// What a program has printed last.
+    pub(super) output: Vec<String>,
 }
 
 /// The last certificate of each slot.
@@ -69,6 +71,10 @@ impl Certificate {
             ("core".into(), core.into()),
             ("lived_s".into(), self.lived.as_secs_f64().into()),
             ("requests".into(), self.requests.into()),
+            (
+                "output".into(),
+                Value::Array(self.output.iter().map(|line| line.as_str().into()).collect()),
+            ),
         ])
     }
 }

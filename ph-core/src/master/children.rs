@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use nix::unistd::Pid;
 
 use super::cells::Cells;
+use super::foreign::Foreign;
 use crate::arbiter::WorkerKey;
 use crate::sys::pidfd::PidFd;
 
@@ -22,6 +23,8 @@ pub(super) struct Child {
     pub(super) born: u64,
     /// Whether it was asked to leave.
     pub(super) asked: bool,
+    /// What there is of a program; none for a copy of the master.
+    pub(super) foreign: Option<Foreign>,
 }
 
 #[derive(Default)]
@@ -48,6 +51,10 @@ impl Children {
 
     pub(super) fn get(&self, serial: u64) -> Option<&Child> {
         self.by_serial.get(&serial)
+    }
+
+    pub(super) fn get_mut(&mut self, serial: u64) -> Option<&mut Child> {
+        self.by_serial.get_mut(&serial)
     }
 
     /// Takes down that it is asked to leave; whether this is the first time.

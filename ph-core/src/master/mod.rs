@@ -15,6 +15,7 @@ mod children;
 mod control;
 mod estate;
 mod events;
+mod foreign;
 mod generation;
 mod hearing;
 mod load;
@@ -61,6 +62,7 @@ use control::Control;
 #[doc(hidden)]
 pub use control::fuzz;
 use events::Events;
+use foreign::Notices;
 use generation::Generation;
 use hearing::Hearing;
 use manager::Manager;
@@ -146,6 +148,8 @@ struct Master<'a> {
     channel: Option<Arc<Channel>>,
     /// Made when a generation first answers calls.
     calls: Option<CallTable>,
+    /// Made when the workers of a generation first are programs.
+    notices: Option<Notices>,
     guard: Option<Guard>,
     title: Title,
     name: String,
@@ -245,6 +249,8 @@ impl Master<'_> {
             Token::Signals => self.take_signals(),
             Token::Reports => self.hear(),
             Token::Death(serial) => self.mourn(serial),
+            Token::Output(serial) => self.hear_output(serial, hung_up),
+            Token::Notices => self.hear_notices(),
             Token::Guard => self.lose_guard(),
             Token::Listener => self.somebody_connects(),
             Token::Control => self.control.accept(&self.poll),

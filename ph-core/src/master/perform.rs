@@ -66,7 +66,11 @@ impl Master<'_> {
         if !self.bundles.is_empty() && !self.arbiter.is_open(worker.slot) {
             self.slots.items()[child.cell].make_last();
         }
-        let signal = if speed == Speed::Graceful { Signal::TERM } else { Signal::INT };
+        let signal = match &child.foreign {
+            Some(foreign) => foreign.stop_signal,
+            None if speed == Speed::Graceful => Signal::TERM,
+            None => Signal::INT,
+        };
         // A stopped process takes its signal when it is continued. Failure means that it has ended.
         let _ = child.process.signal(signal);
         let _ = child.process.signal(Signal::CONT);
@@ -93,6 +97,10 @@ impl Master<'_> {
     fn scan(&mut self) {
         let (now, instant) = (crate::slots::now(), std::time::Instant::now());
         for child in self.children.iter() {
+            // A watchdog that has not been fed since is as a request that takes as long.
+            if let Some(since) = child.foreign.as_ref().and_then(|foreign| foreign.fed) {
+                self.queue.push_back(Event::Busy { worker: child.key, since });
+            }
             let Some(began) = self.slots.items()[child.cell].began() else { continue };
             let age = std::time::Duration::from_nanos(now.saturating_sub(began));
             if let Some(since) = instant.checked_sub(age) {
@@ -189,6 +197,9 @@ impl Master<'_> {
                     .children
                     .get(worker.serial)
                     .map_or(0, |child| self.slots.items()[child.cell].requests());
+                let foreign = self.children.get(worker.serial).and_then(|it| it.foreign.as_ref());
+                let output = foreign.iter().flat_map(|foreign| foreign.output.last());
+                let output = output.map(ToOwned::to_owned).collect();
                 self.certificates.issue(super::certificate::Certificate {
                     slot: worker.slot,
                     pid,
@@ -197,6 +208,7 @@ impl Master<'_> {
                     cause: cause.clone(),
                     lived: *lived,
                     requests,
+                    output,
                 });
                 narrate::died(worker.slot, pid, *status, cause, *lived);
             }
@@ -224,7 +236,8 @@ impl Master<'_> {
             // One that is reaped has nothing more to say.
             let Some(child) = self.children.get(serial) else { continue };
             let worker = child.key;
-            if report == Report::Ready && child.reopened != self.reopened {
+            let follows = child.foreign.is_none() && child.reopened != self.reopened;
+            if report == Report::Ready && follows {
                 // The log was reopened while it booted, deaf to that.
                 let _ = child.process.signal(Signal::USR1);
             }
@@ -243,6 +256,7 @@ impl Master<'_> {
     /// A worker ended. Its last words come first: they may say why.
     pub(super) fn mourn(&mut self, serial: u64) {
         self.hear();
+        self.finish_output(serial);
         let Some(child) = self.children.get(serial) else { return };
         let status = match child.process.look() {
             Ok(Some(status)) => status,

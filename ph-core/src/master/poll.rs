@@ -29,6 +29,10 @@ pub(super) enum Token {
     Successor,
     /// The master that this one is to succeed did.
     Predecessor,
+    /// The program of this serial number printed something.
+    Output(u64),
+    /// Programs told something.
+    Notices,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -47,6 +51,8 @@ impl Token {
             Self::Listener => (7, 0),
             Self::Successor => (8, 0),
             Self::Predecessor => (9, 0),
+            Self::Output(serial) => (10, serial),
+            Self::Notices => (11, 0),
         };
         kind << KIND | number
     }
@@ -64,6 +70,8 @@ impl Token {
             7 => Some(Self::Listener),
             8 => Some(Self::Successor),
             9 => Some(Self::Predecessor),
+            10 => Some(Self::Output(number)),
+            11 => Some(Self::Notices),
             _ => None,
         }
     }

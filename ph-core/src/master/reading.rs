@@ -3,6 +3,7 @@
 
 use ph_config::{Accept, Change, Effect, Settings};
 
+use super::foreign::Notices;
 use super::generation::Generation;
 use super::poll::Token;
 use super::{Master, binding, privileges};
@@ -120,6 +121,10 @@ impl Master<'_> {
         }
         if self.calls.is_none() {
             self.calls = candidate.call_table().map_err(|error| failed(error.to_string()))?;
+        }
+        if candidate.is_foreign() && self.notices.is_none() {
+            let notices = Notices::watched(&self.name, &self.poll);
+            self.notices = Some(notices.map_err(|error| failed(error.to_string()))?);
         }
         let listens = candidate.listens();
         let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);

@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::carried::{Carried, CarriedChild, CarriedProgram, CarriedSettings, Open, Stamp};
 use super::estate::Heirloom;
+use super::foreign::Foreign;
 use super::{Manager, Master, Program};
 use crate::arbiter::{Departure, Event};
 use crate::calls::CallTable;
@@ -97,6 +98,7 @@ impl Master<'_> {
             reopened: child.reopened,
             born: child.born,
             asked: child.asked,
+            foreign: child.foreign.as_ref().map(Foreign::carry),
         };
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd();
         let stamp = Stamp::now();
@@ -126,6 +128,7 @@ impl Master<'_> {
             open: Open {
                 slots: self.slots.fd().map(number).ok_or(io::ErrorKind::NotFound)?,
                 calls: self.calls.as_ref().map(|calls| number(calls.fd())),
+                notices: self.notices.as_ref().map(|notices| number(notices.as_fd())),
                 hear: number(self.hearing.heard()),
                 say: number(self.hearing.kept()),
                 locks: self.locks.iter().map(|lock| number(lock.as_fd())).collect(),
@@ -150,6 +153,9 @@ impl Master<'_> {
         kept.extend([self.hearing.heard(), self.hearing.kept()]);
         kept.extend(self.slots.fd());
         kept.extend(self.calls.as_ref().map(CallTable::fd));
+        kept.extend(self.notices.as_ref().map(AsFd::as_fd));
+        let programs = self.children.iter().filter_map(|child| child.foreign.as_ref());
+        kept.extend(programs.map(|foreign| foreign.output.as_fd()));
         kept.extend(self.locks.iter().map(AsFd::as_fd));
         kept.extend(self.channel.iter().flat_map(|it| [it.giving(), it.as_fd()]));
         kept.extend(self.current().listeners.iter().map(AsFd::as_fd));

@@ -17,6 +17,7 @@ use super::certificate::Certificates;
 use super::children::{Child, Children};
 use super::control::Control;
 use super::events::Events;
+use super::foreign::{Foreign, Notices};
 use super::generation::Generation;
 use super::hearing::Hearing;
 use super::poll::{Poll, Token};
@@ -211,6 +212,11 @@ fn take_over<'a>(
     let open = carried.open;
     drop(adopt(open.slots)?);
     drop(open.calls.map(adopt).transpose()?);
+    let notices = open.notices.map(adopt).transpose()?;
+    let notices = notices.map(|socket| Notices::resume(socket.into())).transpose()?;
+    if let Some(notices) = &notices {
+        poll.add(notices, Token::Notices)?;
+    }
     if let Some((put, look)) = open.shelf {
         drop((adopt(put)?, adopt(look)?));
     }
@@ -240,11 +246,15 @@ fn take_over<'a>(
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
     for (child, process) in carried.children.into_iter().zip(processes) {
-        let CarriedChild { key, cell, bound, reopened, born, asked, .. } = child;
+        let CarriedChild { key, cell, bound, reopened, born, asked, foreign, .. } = child;
+        let foreign = foreign.map(|foreign| Foreign::resume(foreign, adopt)).transpose()?;
+        if let Some(foreign) = &foreign {
+            poll.add(&foreign.output, Token::Output(key.serial))?;
+        }
         if let Some(guard) = &guard {
             guard.watch(cell, process.pid());
         }
-        children.insert(Child { key, process, cell, bound, reopened, born, asked });
+        children.insert(Child { key, process, cell, bound, reopened, born, asked, foreign });
     }
     // The new one watches by now.
     if let Some(number) = open.lifeline {
@@ -279,6 +289,7 @@ fn take_over<'a>(
         accept_lock,
         channel,
         calls,
+        notices,
         guard,
         title,
         name,

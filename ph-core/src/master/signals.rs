@@ -85,7 +85,8 @@ impl Master<'_> {
     fn pass_log_on(&mut self) {
         self.reopened += 1;
         // One that still boots ignores it, and is told again when it is ready.
-        for child in self.children.iter() {
+        // A program has no file of it, and may take the signal for its end.
+        for child in self.children.iter().filter(|child| child.foreign.is_none()) {
             let _ = child.process.signal(Signal::USR1);
         }
     }

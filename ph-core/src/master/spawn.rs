@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::unistd::Pid;
-use ph_config::Settings;
 use ph_config::value::choice::Accept;
+use ph_config::{CpuAffinity, Settings};
 
 use super::children::Child;
+use super::foreign::Foreign;
 use super::poll::Token;
 use super::{Master, binding};
 use crate::arbiter::{Event, WorkerKey};
@@ -57,7 +58,7 @@ const UNFIT: u8 = 70;
 
 /// There is no process for a worker.
 #[derive(Debug, thiserror::Error)]
-enum SpawnError {
+pub(super) enum SpawnError {
     #[error(transparent)]
     System(#[from] SysError),
     #[error(transparent)]
@@ -73,6 +74,7 @@ pub(super) struct Newborn {
     bound: bool,
     reopened: u64,
     born: u64,
+    foreign: Option<Foreign>,
 }
 
 impl Master<'_> {
@@ -85,9 +87,30 @@ impl Master<'_> {
             return;
         };
         self.hooks.pre_fork(key.slot);
-        if let Err(error) = self.fork_worker(key, generation, cell) {
-            self.unseat(cell);
-            self.queue.push_back(Event::SpawnFailed { worker: key, reason: error.to_string() });
+        self.slots.items()[cell].clear();
+        let (born, reopened) = (ticks(), self.reopened);
+        let made = if self.generations[&generation].is_foreign() {
+            let made = self.spawn_program(key, generation, cell);
+            made.map(|(pid, foreign)| (pid, Some(foreign)))
+        } else {
+            self.fork_worker(key, generation, cell).map(|pid| (pid, None))
+        };
+        match made {
+            Ok((pid, foreign)) => {
+                fork::lead_group(pid);
+                if let Some(guard) = &self.guard {
+                    guard.watch(cell, pid);
+                }
+                let affinity = &self.generations[&generation].settings.cpu_affinity;
+                let bound = *affinity != CpuAffinity::None;
+                let newborn =
+                    Newborn { key, generation, pid, cell, bound, reopened, born, foreign };
+                self.newborn.push(newborn);
+            }
+            Err(error) => {
+                self.unseat(cell);
+                self.queue.push_back(Event::SpawnFailed { worker: key, reason: error.to_string() });
+            }
         }
     }
 
@@ -96,26 +119,16 @@ impl Master<'_> {
         key: WorkerKey,
         generation: u32,
         cell: usize,
-    ) -> Result<(), SpawnError> {
+    ) -> Result<Pid, SpawnError> {
         // Between two forks of a batch as few pages as possible are written to, on both sides: each has to be copied.
         let master = nix::unistd::getpid();
-        let slot = &self.slots.items()[cell];
-        slot.clear();
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
         let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
         let own = self.own_listeners(key.slot, generation)?;
-        let born = ticks();
-        let pid = match fork::fork()? {
+        match fork::fork()? {
             Forked::Child => self.become_worker(key, generation, cell, master, cpus.as_ref(), own),
-            Forked::Parent(pid) => pid,
-        };
-        fork::lead_group(pid);
-        if let Some(guard) = &self.guard {
-            guard.watch(cell, pid);
+            Forked::Parent(pid) => Ok(pid),
         }
-        let (bound, reopened) = (cpus.is_some(), self.reopened);
-        self.newborn.push(Newborn { key, generation, pid, cell, bound, reopened, born });
-        Ok(())
     }
 
     /// Enters the children of a batch of forks into the tables.
@@ -124,8 +137,8 @@ impl Master<'_> {
     /// That is in time: nobody else reaps a child of ours, so its pid is its own.
     pub(super) fn register_newborn(&mut self) {
         for newborn in std::mem::take(&mut self.newborn) {
-            let Newborn { key, generation, pid, cell, bound, reopened, born } = newborn;
-            match self.watch(pid, key) {
+            let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
+            match self.watch(pid, key, foreign.as_ref()) {
                 Ok(process) => {
                     let asked = false;
                     self.children.insert(Child {
@@ -136,6 +149,7 @@ impl Master<'_> {
                         reopened,
                         born,
                         asked,
+                        foreign,
                     });
                     self.accounts.workers.started += 1;
                     self.happen_born(&key, generation);
@@ -152,12 +166,18 @@ impl Master<'_> {
         }
     }
 
-    fn watch(&self, pid: Pid, key: WorkerKey) -> Result<PidFd, SysError> {
-        let process =
-            PidFd::open(pid).map_err(|source| SysError::Call { what: "open a pidfd", source })?;
-        self.poll
-            .add(&process, Token::Death(key.serial))
-            .map_err(|errno| SysError::Call { what: "watch a worker", source: errno.into() })?;
+    fn watch(
+        &self,
+        pid: Pid,
+        key: WorkerKey,
+        foreign: Option<&Foreign>,
+    ) -> Result<PidFd, SysError> {
+        let failed = |errno: nix::Error| SysError::call("watch a worker")(errno.into());
+        let process = PidFd::open(pid).map_err(SysError::call("open a pidfd"))?;
+        self.poll.add(&process, Token::Death(key.serial)).map_err(failed)?;
+        if let Some(foreign) = foreign {
+            self.poll.add(&foreign.output, Token::Output(key.serial)).map_err(failed)?;
+        }
         Ok(process)
     }
 

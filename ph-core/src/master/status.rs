@@ -34,7 +34,8 @@ impl Master<'_> {
             requests = requests.saturating_add(slot.map_or(0, slots::Slot::requests));
             let pid = child.map(|child| child.process.pid());
             let cpus = child.filter(|child| child.bound).map_or(Vec::new(), cpus);
-            worker(row, pid, slot, now, cpus)
+            let said = child.and_then(|child| child.foreign.as_ref()?.said.as_deref());
+            worker(row, pid, slot, now, cpus, said)
         });
         let workers: Vec<Value> = workers.collect();
         let cells = self.children.iter().map(|child| child.cell);
@@ -87,6 +88,7 @@ fn worker(
     slot: Option<&slots::Slot>,
     now: u64,
     cpus: Vec<Value>,
+    said: Option<&str>,
 ) -> Value {
     map([
         ("id", row.slot.into()),
@@ -100,6 +102,7 @@ fn worker(
         ("busy_s", slot.map_or(0.0, |slot| slot.busy(now).as_secs_f64()).into()),
         ("rss_bytes", pid.and_then(memory::of).map_or(Value::Nil, |usage| usage.resident.into())),
         ("cpus", Value::Array(cpus)),
+        ("status", said.map_or(Value::Nil, Value::from)),
     ])
 }
 

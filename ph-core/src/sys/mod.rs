@@ -19,6 +19,7 @@ pub mod orphans;
 pub mod pidfd;
 pub mod privileges;
 pub mod procfs;
+pub mod program;
 pub mod resolver;
 pub mod reuseport;
 pub mod shared;
@@ -64,7 +65,7 @@ pub enum SysError {
 }
 
 impl SysError {
-    fn call(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn call(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Call { what, source }
     }
 

@@ -1,0 +1,195 @@
+//! Workers that are programs of their own (`worker_class = exec`): how they are started, and what the master keeps of each.
+//!
+//! No copy of the master is made for one: the shim is spawned, prepares the process and executes the program
+//! ([`crate::orders`]). What a forked worker tells through shared memory and the report pipe, a program tells by a service
+//! manager's protocol ([`notices`]); what it prints goes to the log ([`output`]).
+
+mod notices;
+mod output;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{Pid, pipe2};
+use ph_config::Settings;
+use ph_config::value::choice::WorkerClass;
+use ph_signal::Signal;
+
+pub(super) use notices::Notices;
+pub(super) use output::Output;
+
+use super::carried::CarriedForeign;
+use super::generation::Generation;
+use super::spawn::SpawnError;
+use super::{Master, binding};
+use crate::arbiter::WorkerKey;
+use crate::listen::{Address, Listener};
+use crate::orders::{FIRST_SOCKET, ORDERS, Orders, SHIM};
+use crate::sys::{SysError, cpu, program};
+
+/// What the master keeps of a worker that is a program.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    pub(super) output: Output,
+    /// What asks it to stop, quickly or not.
+    pub(super) stop_signal: Signal,
+    /// When it has fed the watchdog last; none before the first time.
+    pub(super) fed: Option<Instant>,
+    /// What it says that it is doing.
+    pub(super) said: Option<String>,
+}
+
+impl Foreign {
+    pub(super) fn new(pipe: OwnedFd, stop_signal: Signal) -> Self {
+        Self { output: Output::new(pipe), stop_signal, fed: None, said: None }
+    }
+
+    /// As data, when the process becomes another program.
+    pub(super) fn carry(&self) -> CarriedForeign {
+        CarriedForeign {
+            output: self.output.as_fd().as_raw_fd(),
+            partial: self.output.partial().to_vec(),
+            stop_signal: self.stop_signal.number(),
+            fed: self.fed.map(|at| at.elapsed()),
+            said: self.said.clone(),
+        }
+    }
+
+    /// As the program had it that this process was before.
+    pub(super) fn resume(
+        carried: CarriedForeign,
+        adopt: impl Fn(RawFd) -> io::Result<OwnedFd>,
+    ) -> io::Result<Self> {
+        let CarriedForeign { output, partial, stop_signal, fed, said } = carried;
+        Ok(Self {
+            output: Output::resume(adopt(output)?, partial),
+            stop_signal: Signal::try_from(stop_signal).unwrap_or(Signal::TERM),
+            fed: fed.and_then(|age| Instant::now().checked_sub(age)),
+            said,
+        })
+    }
+}
+
+/// Variables of the master's own, which a service manager meant for it alone.
+const MASTERS_OWN: [&str; 6] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+];
+
+impl Generation {
+    /// Whether its workers are programs.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.settings.worker_class == WorkerClass::Exec
+    }
+}
+
+impl Master<'_> {
+    /// Starts the program of a worker. Its pid, and what the master keeps of it.
+    pub(super) fn spawn_program(
+        &mut self,
+        key: WorkerKey,
+        generation: u32,
+        cell: usize,
+    ) -> Result<(Pid, Foreign), SpawnError> {
+        let own = self.own_listeners(key.slot, generation)?;
+        let start = &self.generations[&generation];
+        let listeners = own.as_ref().unwrap_or(&start.listeners);
+        let settings = &start.settings;
+        for listener in listeners {
+            // As a service manager hands them over; whoever had it before may have changed that, since it is the socket's.
+            let _ = rustix::io::ioctl_fionbio(listener, false);
+        }
+        let call = |what| move |error: nix::Error| SysError::call(what)(error.into());
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(call("make a pipe"))?;
+        let null = File::open("/dev/null").map_err(SysError::call("open /dev/null"))?;
+        let slots = self.slots.fd().ok_or(SysError::Orphaned)?;
+        let mut descriptors = vec![null.as_fd(), write.as_fd(), write.as_fd()];
+        descriptors.extend(listeners.iter().map(|listener| listener.as_fd()));
+        let next = descriptors.len() as i32;
+        descriptors.extend([slots, self.hearing.kept()]);
+        let cpus = binding::of(&settings.cpu_affinity, key.slot)?;
+        let orders = Orders {
+            master: std::process::id() as i32,
+            serial: key.serial,
+            slots: next,
+            say: next + 1,
+            sockets: listeners.iter().map(|listener| name_of(listener).to_owned()).collect(),
+            cpus: cpus.iter().flat_map(cpu::members).collect(),
+            descriptors: self.descriptors,
+            privileges: start.privileges.clone(),
+            directory: settings.working_directory.clone(),
+            command: command_of(settings),
+            set: self.variables(settings, key, generation, cell, next),
+            unset: MASTERS_OWN.map(str::to_owned).to_vec(),
+        };
+        debug_assert_eq!(orders.sockets.len() as i32, next - FIRST_SOCKET);
+        let orders = serde_json::to_string(&orders)
+            .map_err(|error| SysError::call("write a worker's orders")(error.into()))?;
+        let environment = std::env::vars_os().chain([(ORDERS.into(), orders.into())]);
+        let name = self.program.path.as_os_str().to_owned();
+        let pid = program::spawn([name, SHIM.into()], environment, &descriptors)?;
+        let stop = Signal::try_from(settings.stop_signal.number()).unwrap_or(Signal::TERM);
+        Ok((pid, Foreign::new(read, stop)))
+    }
+
+    /// What a program is told of itself, and what the configuration adds.
+    fn variables(
+        &self,
+        settings: &Settings,
+        key: WorkerKey,
+        generation: u32,
+        cell: usize,
+        slots: i32,
+    ) -> Vec<(OsString, OsString)> {
+        let config = settings.config_file.as_ref().map(|file| settings.start_dir.join(file));
+        let mut set: Vec<(OsString, OsString)> = vec![
+            ("PH_APP".into(), settings.proc_name.as_str().into()),
+            ("PH_WORKER_ID".into(), key.slot.to_string().into()),
+            ("PH_GENERATION".into(), generation.to_string().into()),
+            ("PH_MASTER_PID".into(), std::process::id().to_string().into()),
+            ("PH_CONFIG".into(), config.unwrap_or_default().into()),
+            ("PH_SECTION".into(), settings.section.as_str().into()),
+            ("PH_SLOT_FD".into(), slots.to_string().into()),
+            ("PH_SLOT".into(), cell.to_string().into()),
+        ];
+        if let Some(notices) = &self.notices {
+            set.push(("NOTIFY_SOCKET".into(), notices.place().into()));
+        }
+        if let Some(limit) = settings.timeout {
+            set.push(("WATCHDOG_USEC".into(), limit.as_micros().to_string().into()));
+        }
+        let own = settings.environment.iter();
+        set.extend(own.map(|(name, value)| (name.into(), value.into())));
+        set
+    }
+}
+
+/// The program and its arguments.
+fn command_of(settings: &Settings) -> Vec<String> {
+    match (&settings.command, &settings.python_class) {
+        (Some(command), _) => command.clone(),
+        (None, Some(class)) => {
+            let python = settings.python.to_string_lossy().into_owned();
+            vec![python, "-m".to_owned(), "processhandler".to_owned(), class.to_string()]
+        }
+        // Checked before it was a generation.
+        (None, None) => Vec::new(),
+    }
+}
+
+/// What a socket is called (`LISTEN_FDNAMES`): the key that asked for it.
+fn name_of(listener: &Arc<Listener>) -> &'static str {
+    match listener.address() {
+        Address::Tcp(_) => "bind",
+        Address::Unix(_) => "unix_socket",
+    }
+}

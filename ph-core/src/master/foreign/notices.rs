@@ -1,0 +1,193 @@
+//! What programs tell their master, by a service manager's protocol (sd_notify(3)): datagrams of `NAME=value` lines.
+//!
+//! The kernel says who has sent each (`SCM_CREDENTIALS`, unix(7)), whatever that says of itself: the worker, or somebody of its
+//! process group. Descriptors that come along are closed.
+
+use std::ffi::OsString;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Instant;
+
+use nix::unistd::{Pid, getpgid};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
+
+use crate::arbiter::Event;
+use crate::master::Master;
+use crate::master::poll::{Poll, Token};
+use crate::sys::SysError;
+
+/// Datagrams that are taken in one turn.
+const TURN: usize = 64;
+/// Bytes of one; more is cut off, as systemd does.
+const LONGEST: usize = 4096;
+/// Bytes of a status that are kept.
+const STATUS: usize = 256;
+/// Descriptors that come along with one: what does not fit the kernel closes.
+const PASSED: usize = 16;
+
+/// The socket. Its name is abstract: a worker finds it whatever its root is, and it leaves no file behind.
+#[derive(Debug)]
+pub(in crate::master) struct Notices {
+    socket: UnixDatagram,
+    place: OsString,
+}
+
+/// One datagram, as far as it means something here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Notice {
+    ready: bool,
+    watchdog: bool,
+    stopping: bool,
+    status: Option<String>,
+}
+
+impl Notices {
+    /// A socket for the programs of this master, which the loop hears of.
+    pub(in crate::master) fn watched(name: &str, poll: &Poll) -> Result<Self, SysError> {
+        let notices = Self::open(name)?;
+        poll.add(&notices, Token::Notices)
+            .map_err(|errno| SysError::call("watch a socket")(errno.into()))?;
+        Ok(notices)
+    }
+
+    fn open(name: &str) -> Result<Self, SysError> {
+        let failed = SysError::call("make a socket for what programs tell");
+        let pid = std::process::id();
+        // Any process of this network can take a name first: then there is another.
+        let socket = (0..100).find_map(|number| {
+            let place = format!("ph/{name}/{pid}/{number}");
+            match SocketAddr::from_abstract_name(&place).and_then(|at| UnixDatagram::bind_addr(&at))
+            {
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => None,
+                socket => Some(socket.map(|socket| (socket, place))),
+            }
+        });
+        let taken = || Err(std::io::ErrorKind::AddrInUse.into());
+        let (socket, place) = socket.unwrap_or_else(taken).map_err(failed)?;
+        Self::of(socket, place.into()).map_err(SysError::call("listen to what programs tell"))
+    }
+
+    /// The socket of the program that this process was before.
+    pub(in crate::master) fn resume(socket: UnixDatagram) -> std::io::Result<Self> {
+        let address = socket.local_addr()?;
+        let name = address.as_abstract_name().ok_or(std::io::ErrorKind::InvalidData)?;
+        let place = String::from_utf8_lossy(name).into_owned();
+        Self::of(socket, place.into())
+    }
+
+    fn of(socket: UnixDatagram, place: OsString) -> std::io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        sockopt::set_socket_passcred(&socket, true)?;
+        Ok(Self { socket, place })
+    }
+
+    /// As `NOTIFY_SOCKET` names it.
+    pub(super) fn place(&self) -> OsString {
+        let mut place = OsString::from("@");
+        place.push(&self.place);
+        place
+    }
+
+    /// The next datagram and who has sent it; none if there is none.
+    fn next(&self) -> Option<(Pid, Notice)> {
+        let mut bytes = [0; LONGEST];
+        let mut space =
+            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PASSED), ScmCredentials(1))];
+        let mut along = RecvAncillaryBuffer::new(&mut space);
+        let mut pieces = [IoSliceMut::new(&mut bytes)];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let received = recvmsg(&self.socket, &mut pieces, &mut along, flags).ok()?;
+        let mut sender = None;
+        for message in along.drain() {
+            match message {
+                RecvAncillaryMessage::ScmCredentials(peer) => {
+                    sender = Some(Pid::from_raw(peer.pid.as_raw_nonzero().get()));
+                }
+                RecvAncillaryMessage::ScmRights(passed) => passed.for_each(drop),
+                _ => {}
+            }
+        }
+        Some((sender.unwrap_or(Pid::from_raw(0)), Notice::of(&bytes[..received.bytes])))
+    }
+}
+
+impl AsFd for Notices {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Notice {
+    fn of(bytes: &[u8]) -> Self {
+        let mut notice = Self::default();
+        for line in String::from_utf8_lossy(bytes).lines() {
+            match line.split_once('=') {
+                Some(("READY", "1")) => notice.ready = true,
+                Some(("WATCHDOG", "1")) => notice.watchdog = true,
+                Some(("STOPPING", "1")) => notice.stopping = true,
+                Some(("STATUS", status)) => {
+                    let end = status.floor_char_boundary(STATUS);
+                    notice.status = Some(status[..end].replace(char::is_control, "?"));
+                }
+                _ => {}
+            }
+        }
+        notice
+    }
+}
+
+impl Master<'_> {
+    /// Programs have told something.
+    pub(in crate::master) fn hear_notices(&mut self) {
+        for _ in 0..TURN {
+            let Some((pid, notice)) = self.notices.as_ref().and_then(Notices::next) else { break };
+            self.take_notice(pid, notice);
+        }
+        self.work_off();
+    }
+
+    fn take_notice(&mut self, pid: Pid, notice: Notice) {
+        let serial = self.children.serial_of(pid).or_else(|| {
+            // A helper of the worker's, as a shell script calls one.
+            self.children.serial_of(getpgid(Some(pid)).ok()?)
+        });
+        let Some(child) = serial.and_then(|serial| self.children.get_mut(serial)) else {
+            tracing::debug!(pid = pid.as_raw(), "a message that is no worker's is passed over");
+            return;
+        };
+        let worker = child.key;
+        let Some(foreign) = &mut child.foreign else { return };
+        if notice.watchdog {
+            foreign.fed = Some(Instant::now());
+        }
+        if let Some(status) = notice.status {
+            foreign.said = Some(status).filter(|status| !status.is_empty());
+        }
+        if notice.stopping {
+            tracing::debug!(slot = worker.slot, "worker says that it stops");
+        }
+        if notice.ready {
+            self.queue.push_back(Event::Ready { worker });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_mean_what_the_protocol_says() {
+        let notice = Notice::of(b"READY=1\nSTATUS=at \x07work\nMAINPID=7\nX_Y=1\nWATCHDOG=1\n");
+        let status = Some("at ?work".to_owned());
+        assert_eq!(notice, Notice { ready: true, watchdog: true, status, stopping: false });
+        for nothing in [&b"READY=0"[..], b"READY", b"=1", b"", b"ready=1", b"\xff\xfe=1"] {
+            assert_eq!(Notice::of(nothing), Notice::default());
+        }
+        let long = Notice::of(format!("STATUS={}", "é".repeat(STATUS)).as_bytes());
+        assert_eq!(long.status.unwrap().len(), STATUS);
+    }
+}
