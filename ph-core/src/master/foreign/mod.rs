@@ -162,7 +162,7 @@ impl Master<'_> {
             ("PH_SLOT".into(), cell.to_string().into()),
         ];
         if let Some(notices) = &self.notices {
-            set.push(("NOTIFY_SOCKET".into(), notices.place().into()));
+            set.push(("NOTIFY_SOCKET".into(), notices.place()));
         }
         if let Some(limit) = settings.timeout {
             set.push(("WATCHDOG_USEC".into(), limit.as_micros().to_string().into()));
