@@ -22,6 +22,8 @@ pub(super) enum Unit {
     Mean,
     Times,
     PerSecond,
+    /// Of one.
+    Share,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +149,7 @@ impl Unit {
             Unit::Mean => format!("{value:.1}"),
             Unit::Times => format!("{value:.2} x"),
             Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
+            Unit::Share => format!("{:.0} %", value * 100.0),
         }
     }
 }
@@ -243,6 +246,7 @@ mod tests {
         );
         assert_eq!(Unit::Bytes.show(400.0 * 1024.0), "400 KiB");
         assert_eq!(Unit::Seconds.show(41e-9), "41.0 ns");
+        assert_eq!(Unit::Share.show(0.934), "93 %");
         assert_eq!(Unit::Seconds.show(f64::NAN), "-");
     }
 }

@@ -46,6 +46,12 @@ fn measure(bench: &Bench, depth: usize, targets: &Targets) -> Result<Vec<Row>> {
     let what = format!("calls, {CLIENTS} connections, depth {depth}, {}", bench.cores.say());
     let row = Row::at_least(what, Unit::PerSecond, turns.rates(ours, bare), targets.bare);
     let mut rows = vec![row.with_ratio(turns.ratio(ours, bare)), turns.cost(ours, bare)];
+    // Where that is little, the clients are what was measured.
+    rows.push(Row::plain(
+        "  the server's core in use".to_owned(),
+        Unit::Share,
+        turns.figures(ours, bare, |rate| rate.per_second * rate.cpu),
+    ));
     rows.push(Row::plain(
         "  half of all wait no longer than".to_owned(),
         Unit::Seconds,
