@@ -7,16 +7,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use processhandler::rpc::{RpcError, Service, Str, Value};
+use processhandler::rpc::{Raw, RpcError, Service, Str, Value};
 use processhandler::tokio::time::sleep;
 use processhandler::{App, Context, Error};
 
 /// What was set in this worker. The others have their own.
 type Store = Arc<Mutex<HashMap<String, Value>>>;
 
-/// Of whatever kind the text is, it goes back from where it lies.
-fn echo(text: Str<'_>) -> Result<Str<'_>, RpcError> {
-    Ok(text)
+/// Of whatever type the value is, it goes back from where it lies.
+fn echo(value: Raw<'_>) -> Result<Raw<'_>, RpcError> {
+    Ok(value)
 }
 
 fn service(_cx: &Context) -> Result<Service<Context>, Error> {
@@ -28,7 +28,7 @@ fn service(_cx: &Context) -> Result<Service<Context>, Error> {
         })
         .doc("The sum of two integers.")
         .method("echo", echo)
-        .doc("The text that it is given.")
+        .doc("The value that it is given.")
         .method_async("sleep", |ms: u64| async move {
             sleep(Duration::from_millis(ms)).await;
             Ok(ms)

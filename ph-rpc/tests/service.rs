@@ -38,6 +38,10 @@ fn reverse(bytes: Bytes<'_>) -> Result<Vec<u8>, RpcError> {
     Ok(bytes.iter().rev().copied().collect())
 }
 
+fn again(raw: Raw<'_>) -> Result<Raw<'_>, RpcError> {
+    Ok(raw)
+}
+
 fn map(entries: &[(&str, Value)]) -> Value {
     Value::Map(entries.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
 }
@@ -84,6 +88,7 @@ fn structs_are_maps_bytes_are_bin_and_values_are_themselves() {
         .method("buf", |bytes: serde_bytes::ByteBuf| Ok(bytes))
         .method("value", |value: Value| Ok(value))
         .method("raw", |raw: Raw<'_>| Ok((raw.as_bytes().len(), raw.value())))
+        .method("again", again)
         .method("table", |table: BTreeMap<String, i64>| Ok(table.values().sum::<i64>()))
         .method("address", |address: std::net::IpAddr| Ok(address))
         .raw("count", |(), params| Ok((params.len(), params.values())));
@@ -109,7 +114,8 @@ fn structs_are_maps_bytes_are_bin_and_values_are_themselves() {
     assert_eq!(ask(&service, "address", vec!["127.0.0.1".into()]), Ok("127.0.0.1".into()));
     let odd = map(&[("k", Value::Ext(7, vec![1, 2, 3]))]);
     for value in [Value::Nil, (-5).into(), f64::INFINITY.into(), bin(b"x"), odd.clone()] {
-        assert_eq!(ask(&service, "value", vec![value.clone()]), Ok(value));
+        assert_eq!(ask(&service, "value", vec![value.clone()]), Ok(value.clone()));
+        assert_eq!(ask(&service, "again", vec![value.clone()]), Ok(value));
     }
     assert_eq!(ask(&service, "raw", vec![odd.clone()]), Ok(Value::Array(vec![9.into(), odd])));
     let two = vec![Value::Nil, Value::Array(vec![])];

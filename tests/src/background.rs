@@ -1,7 +1,7 @@
 //! Commands that run while the test goes on.
 
 use std::fs::File;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
@@ -17,11 +17,15 @@ pub struct Background {
 }
 
 impl Sandbox {
-    /// Starts a command and doesn't wait for it. `name` is free to choose, and different for each.
+    /// Starts a command of the program and doesn't wait for it. `name` is free to choose, and different for each.
     pub fn begin(&self, name: &str, arguments: &[&str]) -> Background {
+        self.begin_any(name, self.command(arguments))
+    }
+
+    /// The same with any command.
+    pub fn begin_any(&self, name: &str, mut command: Command) -> Background {
         let out = File::create(self.path(&format!("{name}.out"))).unwrap();
         let err = File::create(self.path(&format!("{name}.err"))).unwrap();
-        let mut command = self.command(arguments);
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
         Background { child, name: name.to_owned(), began: Instant::now() }
     }

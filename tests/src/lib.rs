@@ -8,6 +8,7 @@ pub mod container;
 pub mod control;
 pub mod echo;
 pub mod entry;
+pub mod foreign;
 pub mod inspect;
 pub mod listeners;
 pub mod lives;

@@ -10,15 +10,20 @@ mod boot;
 mod c;
 mod clients;
 mod columns;
+mod cores;
 mod end;
 mod group;
 mod nginx;
 mod options;
 mod port;
 mod reload;
+mod rpc;
+mod run;
 mod scratch;
+mod server;
 mod stamps;
 mod table;
+mod turns;
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,9 +38,10 @@ pub(crate) fn command(mut args: Args) -> Result {
         Some("boot") => boot::command(args),
         Some("accept") => accept::command(args),
         Some("reload") => reload::command(args),
+        Some("rpc") => rpc::command(args),
         _ => {
-            let names = "cargo xtask bench boot, bench accept, bench reload";
-            Err(Error::new(format!("there are three benchmarks: {names}")))
+            let names = "cargo xtask bench boot, bench accept, bench reload, bench rpc";
+            Err(Error::new(format!("there are four benchmarks: {names}")))
         }
     }
 }

@@ -41,6 +41,8 @@ cargo xtask COMMAND
                                  connections: throughput, fairness and cost, side by side with a C echo server
   bench reload [--rounds N] [--only PART] [--strict] [--http PROGRAM]
                                  requests lost, silence and time of a reload, side by side with nginx and gunicorn
+  bench rpc [--rounds N] [--only PART] [--strict] [--calls PROGRAM]
+                                 calls: throughput and waits, side by side with a C server, redis and a crate
 ";
 
 fn main() -> ExitCode {

@@ -16,7 +16,7 @@ enum Sign {
     Programs(&'static [&'static str]),
     /// A file.
     File(&'static str),
-    /// A module that this machine's `python3` imports.
+    /// A module that Debian's `python3` imports; `PATH` may begin with another one.
     PythonModule(&'static str),
 }
 
@@ -36,7 +36,7 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 13] = [
+const PACKAGES: [Package; 14] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
     now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
@@ -51,9 +51,14 @@ const PACKAGES: [Package; 13] = [
         Sign::Programs(&["unshare", "nsenter", "setsid", "flock", "taskset"]),
         "e2e: a master as PID 1, strangers, held locks, narrowed CPUs",
     ),
+    now("neovim", Sign::Programs(&["nvim"]), "e2e: a foreign msgpack-RPC client"),
+    now("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
+    now(
+        "python3-venv",
+        Sign::PythonModule("ensurepip"),
+        "e2e installs two more from PyPI by it, `bench reload` gunicorn",
+    ),
     later("etcd-server", Sign::Programs(&["etcd"]), "leader election over etcd"),
-    later("neovim", Sign::Programs(&["nvim"]), "a foreign msgpack-RPC client"),
-    later("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
     later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
     perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),
     perhaps(
@@ -61,11 +66,7 @@ const PACKAGES: [Package; 13] = [
         Sign::Programs(&["nginx"]),
         "`bench accept` and `bench reload` compare with it",
     ),
-    perhaps(
-        "python3-venv",
-        Sign::PythonModule("ensurepip"),
-        "`bench reload` installs gunicorn by it, to compare",
-    ),
+    perhaps("redis-server", Sign::Programs(&["redis-server"]), "`bench rpc` compares with it"),
 ];
 
 const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
@@ -164,7 +165,7 @@ impl Sign {
             Sign::Programs(names) => names.iter().all(|name| on_path(name)),
             Sign::File(path) => Path::new(path).is_file(),
             Sign::PythonModule(name) => {
-                let mut python = Command::new("python3");
+                let mut python = Command::new("/usr/bin/python3");
                 python
                     .args(["-c", &format!("import {name}")])
                     .stdout(Stdio::null())

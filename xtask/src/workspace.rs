@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::{Context, Error, Result};
 
 /// The workspace, read once from `cargo metadata`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) target: PathBuf,

@@ -161,7 +161,7 @@ impl Serialize for Bytes<'_> {
     }
 }
 
-/// An argument as it came, in msgpack.
+/// An argument as it came, in msgpack; as a result, the same value again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raw<'a>(&'a [u8]);
 
@@ -194,6 +194,12 @@ impl Argument for Raw<'_> {
     #[inline]
     fn take<'a>(params: &mut Params<'a>) -> Result<Raw<'a>, BadArgument> {
         next(params).map(Raw)
+    }
+}
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        read_value(&mut &*self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 

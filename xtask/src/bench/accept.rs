@@ -1,31 +1,27 @@
 //! `cargo xtask bench accept`: taking connections and answering on them, by the echo example.
 
 mod calls;
-mod cores;
 mod fairness;
 mod held;
 mod kept;
 mod load;
 mod new;
 mod request;
-mod server;
-mod turns;
+mod servers;
 
 use std::path::PathBuf;
 
 use super::application::Application;
-use super::options::Options;
-use super::scratch::Scratch;
+use super::cores::Cores;
+use super::run::{Report, Run};
 use super::table::{self, Row};
-use super::{c, nginx, undisturbed};
+use super::{c, nginx};
 use crate::args::Args;
-use crate::error::{Context, Result};
-use crate::interrupt;
+use crate::error::Result;
 use crate::workspace::Workspace;
-use cores::Cores;
 use fairness::Spread;
 use load::Load;
-use server::Servers;
+use servers::Servers;
 
 /// Both sides, and what both are measured with.
 #[derive(Debug)]
@@ -63,52 +59,34 @@ const ECHO: (&str, &str) = ("--package processhandler --example echo", "examples
 
 pub(super) fn command(mut args: Args) -> Result {
     let program: Option<PathBuf> = args.option("--echo")?;
-    let options = Options::take(args)?;
-    let parts = options.chosen(&PARTS)?;
-    let workspace = Workspace::load()?;
-    interrupt::watch()?;
-    let load = table::load();
-
-    let scratch = Scratch::new()?;
+    let run = Run::begin(args, &PARTS)?;
+    let (workspace, scratch) = (&run.workspace, &run.scratch);
     // Above the examples: the fixture's workers are looked for, too.
     let built = program.is_none().then(|| workspace.target.join("release"));
-    let echo = Application::new(&workspace, program, ECHO, scratch.path())?;
+    let echo = Application::new(workspace, program, ECHO, scratch.path())?;
     let directory = built.unwrap_or_else(|| echo.directory().to_owned());
     let bench = Bench {
         servers: Servers {
             echo,
-            rival: c::compile(&workspace, &scratch, "echo_server")?,
+            rival: c::compile(workspace, scratch, "echo_server")?,
             scratch: scratch.path().to_owned(),
         },
-        load: Load::new(c::compile(&workspace, &scratch, "echo_load")?),
+        load: Load::new(c::compile(workspace, scratch, "echo_load")?),
         cores: Cores::look()?,
-        workspace,
+        workspace: workspace.clone(),
         scratch: scratch.path().to_owned(),
-        rounds: options.rounds,
+        rounds: run.rounds(),
     };
-    let (findings, left) = undisturbed(&directory, &scratch, || bench.measure(parts))?;
-
-    table::head(&c::compiler()?, options.rounds, "an echo server in C", load);
-    findings.print();
-    left?;
-    options.judge(findings.missed())
-}
-
-impl Bench {
-    fn measure(&self, parts: &[(&str, Part)]) -> Result<Findings> {
-        let mut findings = Findings::default();
-        if !nginx::is_installed() {
-            findings.notes.push("nginx is not installed: no rows of it".to_owned());
-        }
-        for (name, part) in parts {
-            eprintln!("measuring {name}…");
-            part(self, &mut findings).context(|| name)?;
-        }
-        Ok(findings)
+    let mut findings = Findings::default();
+    if !nginx::is_installed() {
+        findings.notes.push("nginx is not installed: no rows of it".to_owned());
     }
+    run.measure(&directory, "an echo server in C", findings, |part, findings| {
+        part(&bench, findings)
+    })
 }
 
-impl Findings {
+impl Report for Findings {
     fn print(&self) {
         if !self.rows.is_empty() {
             println!("{}", table::layout(&self.rows));

@@ -10,14 +10,10 @@ mod thousand;
 
 use std::path::PathBuf;
 
-use super::options::Options;
-use super::table::{self, Figures, Row};
-use super::{c, undisturbed};
+use super::run::Run;
+use super::table::{Figures, Row};
 use crate::args::Args;
-use crate::bench::scratch::Scratch;
-use crate::error::{Context, Result};
-use crate::interrupt;
-use crate::workspace::Workspace;
+use crate::error::Result;
 pub(super) use fixture::FIXTURE;
 use fixture::Fixture;
 use fork_loop::ForkLoop;
@@ -33,10 +29,10 @@ struct Sides {
     rounds: usize,
 }
 
-/// A part's name, and what measures it.
-type Part = (&'static str, fn(&Sides) -> Result<Vec<Row>>);
+/// What measures a part.
+type Part = fn(&Sides) -> Result<Vec<Row>>;
 
-const PARTS: [Part; 4] = [
+const PARTS: [(&str, Part); 4] = [
     ("launch", launch::measure),
     ("death", death::measure),
     ("idle", idle::measure),
@@ -46,36 +42,20 @@ const PARTS: [Part; 4] = [
 pub(super) fn command(mut args: Args) -> Result {
     let program: Option<PathBuf> = args.option("--fixture")?;
     let bare = args.switch("--bare");
-    let options = Options::take(args)?;
-    let parts = options.chosen(&PARTS)?;
-    let workspace = Workspace::load()?;
-    interrupt::watch()?;
-    let load = table::load();
-
-    let scratch = Scratch::new()?;
-    let ours = if bare { None } else { Some(Fixture::new(&workspace, program, &scratch)?) };
+    let run = Run::begin(args, &PARTS)?;
+    let (workspace, scratch) = (&run.workspace, &run.scratch);
+    let ours = if bare { None } else { Some(Fixture::new(workspace, program, scratch)?) };
     let sides = Sides {
-        bare: ForkLoop::compile(&workspace, &scratch)?,
+        bare: ForkLoop::compile(workspace, scratch)?,
         ours,
         scratch: scratch.path().to_owned(),
-        rounds: options.rounds,
+        rounds: run.rounds(),
     };
-    let directory = sides.ours.as_ref().map_or(scratch.path(), Fixture::directory);
-    let (rows, left) = undisturbed(directory, &scratch, || measure(&sides, parts))?;
-
-    table::head(&c::compiler()?, options.rounds, "a bare fork loop in C", load);
-    print!("{}", table::layout(&rows));
-    left?;
-    options.judge(rows.iter().filter(|row| row.is_missed()).count())
-}
-
-fn measure(sides: &Sides, parts: &[Part]) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (name, part) in parts {
-        eprintln!("measuring {name}…");
-        rows.extend(part(sides).context(|| name)?);
-    }
-    Ok(rows)
+    let directory = sides.ours.as_ref().map_or(scratch.path(), Fixture::directory).to_owned();
+    run.measure(&directory, "a bare fork loop in C", Vec::new(), |part, rows: &mut Vec<Row>| {
+        rows.extend(part(&sides)?);
+        Ok(())
+    })
 }
 
 impl Sides {

@@ -13,14 +13,11 @@ mod tally;
 use std::path::PathBuf;
 
 use super::application::Application;
-use super::options::Options;
-use super::scratch::Scratch;
-use super::table::{self, median};
-use super::{c, nginx, undisturbed};
+use super::run::{Report, Run};
+use super::table::median;
+use super::{c, nginx};
 use crate::args::Args;
-use crate::error::{Context, Result};
-use crate::interrupt;
-use crate::workspace::Workspace;
+use crate::error::Result;
 use claim::Claim;
 use gunicorn::Gunicorn;
 use load::Load;
@@ -34,10 +31,10 @@ struct Bench {
     rounds: usize,
 }
 
-/// A part's name, and what measures it.
-type Part = (&'static str, fn(&Bench) -> Result<Vec<Claim>>);
+/// What measures a part.
+type Part = fn(&Bench) -> Result<Vec<Claim>>;
 
-const PARTS: [Part; 4] = [
+const PARTS: [(&str, Part); 4] = [
     ("new", loss::with_new_connections),
     ("kept", loss::with_kept_connections),
     ("pipelined", loss::with_requests_in_a_row),
@@ -47,18 +44,20 @@ const PARTS: [Part; 4] = [
 /// What to build, and what comes of it.
 const HTTP: (&str, &str) = ("--package processhandler --example http", "examples/http");
 
+/// Who was compared, and what came of it.
+#[derive(Debug)]
+struct Claims {
+    rivals: Vec<String>,
+    all: Vec<Claim>,
+}
+
 pub(super) fn command(mut args: Args) -> Result {
     let program: Option<PathBuf> = args.option("--http")?;
-    let options = Options::take(args)?;
-    let parts = options.chosen(&PARTS)?;
-    let workspace = Workspace::load()?;
-    interrupt::watch()?;
-    let load = table::load();
-
-    let scratch = Scratch::new()?;
-    let http = Application::new(&workspace, program, HTTP, scratch.path())?;
+    let run = Run::begin(args, &PARTS)?;
+    let (workspace, scratch) = (&run.workspace, &run.scratch);
+    let http = Application::new(workspace, program, HTTP, scratch.path())?;
     let directory = http.directory().to_owned();
-    let (gunicorn, missing) = match Gunicorn::install(&workspace) {
+    let (gunicorn, missing) = match Gunicorn::install(workspace) {
         Ok(gunicorn) => (Some(gunicorn), None),
         Err(why) => (None, Some(why)),
     };
@@ -70,27 +69,27 @@ pub(super) fn command(mut args: Args) -> Result {
     rivals.extend(missing.map(|why| why.to_string()));
     let bench = Bench {
         servers: Servers { http, gunicorn, scratch: scratch.path().to_owned() },
-        load: Load::new(c::compile(&workspace, &scratch, "http_load")?),
-        rounds: options.rounds,
+        load: Load::new(c::compile(workspace, scratch, "http_load")?),
+        rounds: run.rounds(),
     };
-    let (claims, left) = undisturbed(&directory, &scratch, || measure(&bench, parts))?;
-
-    table::head(&c::compiler()?, options.rounds, "nginx and gunicorn", load);
-    for rival in rivals {
-        println!("{rival}");
-    }
-    println!("\n{}\n{}", claim::layout(&claims), loss::FOOTNOTE);
-    left?;
-    options.judge(claims.iter().filter(|claim| claim.is_missed()).count())
+    let claims = Claims { rivals, all: Vec::new() };
+    run.measure(&directory, "nginx and gunicorn", claims, |part, claims| {
+        claims.all.extend(part(&bench)?);
+        Ok(())
+    })
 }
 
-fn measure(bench: &Bench, parts: &[Part]) -> Result<Vec<Claim>> {
-    let mut claims = Vec::new();
-    for (name, part) in parts {
-        eprintln!("measuring {name}…");
-        claims.extend(part(bench).context(|| name)?);
+impl Report for Claims {
+    fn print(&self) {
+        for rival in &self.rivals {
+            println!("{rival}");
+        }
+        println!("\n{}\n{}", claim::layout(&self.all), loss::FOOTNOTE);
     }
-    Ok(claims)
+
+    fn missed(&self) -> usize {
+        self.all.iter().filter(|claim| claim.is_missed()).count()
+    }
 }
 
 /// The median, or not a number where a side is missing.

@@ -4,6 +4,7 @@
 use std::thread::available_parallelism;
 
 use super::columns;
+use super::run::Report;
 
 /// What both sides measured. Not a number where a side has no such thing.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub(super) enum Unit {
     Mean,
     Times,
     PerSecond,
+    /// Of one.
+    Share,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,32 +45,42 @@ pub(super) struct Row {
     /// Where it was measured apart from the figures.
     ratio: Option<f64>,
     target: Target,
+    /// Whose figure stands beside ours.
+    rival: &'static str,
 }
+
+/// Who is beside us unless it is said otherwise.
+const C: &str = "C";
 
 impl Row {
     /// A claim of the kind "at most so many times what it costs in C".
     pub(super) fn ratio(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, ratio: None, target: Target::Ratio(target) }
+        Self { what, unit, figures, ratio: None, rival: C, target: Target::Ratio(target) }
     }
 
     /// A claim of the kind "at least such a part of what C does".
     pub(super) fn at_least(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, ratio: None, target: Target::RatioAtLeast(target) }
+        Self { what, unit, figures, ratio: None, rival: C, target: Target::RatioAtLeast(target) }
     }
 
     /// A claim that stands for itself.
     pub(super) fn at_most(what: String, unit: Unit, figures: Figures, target: f64) -> Self {
-        Self { what, unit, figures, ratio: None, target: Target::AtMost(target) }
+        Self { what, unit, figures, ratio: None, rival: C, target: Target::AtMost(target) }
     }
 
     /// Figures that claim nothing.
     pub(super) fn plain(what: String, unit: Unit, figures: Figures) -> Self {
-        Self { what, unit, figures, ratio: None, target: Target::None }
+        Self { what, unit, figures, ratio: None, rival: C, target: Target::None }
     }
 
     /// A figure that explains the row above it.
     pub(super) fn note(what: &str, unit: Unit, ours: Option<f64>, bare: f64) -> Self {
         Self::plain(what.to_owned(), unit, Figures { ours, bare })
+    }
+
+    /// The same beside somebody else.
+    pub(super) fn beside(self, rival: &'static str) -> Self {
+        Self { rival, ..self }
     }
 
     /// A ratio better founded than that of the figures.
@@ -100,8 +113,8 @@ impl Row {
             _ => self.ratio_of_sides(),
         };
         let target = match self.target {
-            Target::Ratio(most) => format!("<= {most} x C"),
-            Target::RatioAtLeast(least) => format!(">= {least} x C"),
+            Target::Ratio(most) => format!("<= {most} x {}", self.rival),
+            Target::RatioAtLeast(least) => format!(">= {least} x {}", self.rival),
             Target::AtMost(most) => format!("<= {}", self.unit.show(most)),
             Target::None => String::new(),
         };
@@ -136,6 +149,7 @@ impl Unit {
             Unit::Mean => format!("{value:.1}"),
             Unit::Times => format!("{value:.2} x"),
             Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
+            Unit::Share => format!("{:.0} %", value * 100.0),
         }
     }
 }
@@ -164,6 +178,16 @@ pub(super) fn head(compiler: &str, rounds: usize, rival: &str, load: f64) {
     println!("\nmedians of {rounds} rounds or more, sides in turn, against {rival}");
     println!("{compiler} -O2, Linux {}, {cores} cores", kernel.release().to_string_lossy());
     println!("{load:.1} processes of others were running when it began\n");
+}
+
+impl Report for Vec<Row> {
+    fn print(&self) {
+        print!("{}", layout(self));
+    }
+
+    fn missed(&self) -> usize {
+        self.iter().filter(|row| row.is_missed()).count()
+    }
 }
 
 /// The rows in columns.
@@ -222,6 +246,7 @@ mod tests {
         );
         assert_eq!(Unit::Bytes.show(400.0 * 1024.0), "400 KiB");
         assert_eq!(Unit::Seconds.show(41e-9), "41.0 ns");
+        assert_eq!(Unit::Share.show(0.934), "93 %");
         assert_eq!(Unit::Seconds.show(f64::NAN), "-");
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
 
 /// Source that is not UTF-8 cannot be read by anyone else; other bytes may be a picture.
 pub(super) fn check_encoding(path: &str) -> Option<Finding> {
-    let is_text = [".rs", ".md", ".toml", ".ini", ".c", ".py", ".sh"]
+    let is_text = [".rs", ".md", ".toml", ".ini", ".c", ".py", ".sh", ".vim"]
         .iter()
         .any(|ending| path.ends_with(ending));
     (is_text && !is_input(path)).then(|| Finding::new(path, 1, "is not UTF-8"))

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::load::Connections;
-use super::server::Server;
 use super::{Bench, Findings};
+use crate::bench::server::Server;
 use crate::bench::table::{Figures, Row, Unit};
 use crate::error::{Context, Error, Result};
 use crate::process::Process;

@@ -1,8 +1,8 @@
 //! Connections that come and go: how evenly they are spread over the workers.
 
-use super::server::Server;
 use super::{Bench, Findings};
 use crate::bench::columns;
+use crate::bench::server::Server;
 use crate::bench::table::median;
 use crate::error::Result;
 

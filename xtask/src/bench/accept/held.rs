@@ -1,7 +1,7 @@
 //! Connections that come all at once and stay.
 
-use super::server::Server;
 use super::{Bench, Findings};
+use crate::bench::server::Server;
 use crate::bench::table::{Figures, Row, Unit, median};
 use crate::error::Result;
 

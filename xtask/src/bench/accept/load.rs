@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::server::Server;
 use crate::bench::clients::{Clients, numbers};
+use crate::bench::cores::bound;
+use crate::bench::server::Server;
+use crate::bench::turns::Rate;
 use crate::error::{Error, Result};
 
 #[derive(Debug)]
@@ -17,14 +19,6 @@ pub(super) struct Load {
 pub(super) enum Connections {
     Kept,
     New,
-}
-
-/// What some clients did in one slice of time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    pub(super) per_second: f64,
-    /// Seconds of the workers' processor time for each request.
-    pub(super) cpu: f64,
 }
 
 /// Answers by worker, and how long the slowest of them took.
@@ -71,7 +65,8 @@ impl Load {
             requests += total;
         }
         let spent = server.cpu_nanoseconds()?.saturating_sub(before);
-        Ok(Rate { per_second, cpu: spent as f64 / requests as f64 / 1e9 })
+        let cpu = spent as f64 / requests as f64 / 1e9;
+        Ok(Rate { per_second, cpu, p50: f64::NAN, p99: f64::NAN })
     }
 
     /// So many requests, one after the other.
@@ -116,7 +111,7 @@ impl Load {
     }
 
     fn spawn(&self, core: Option<usize>, arguments: &[String]) -> Result<Clients> {
-        let mut command = super::server::bound(&self.program, core);
+        let mut command = bound(&self.program, core);
         command.args(arguments);
         Clients::spawn(command)
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::load::Connections;
-use super::turns::Turns;
 use super::{Bench, Findings};
 use crate::bench::nginx;
 use crate::bench::table::{Row, Unit};
+use crate::bench::turns::Turns;
 use crate::error::{Context, Result};
 
 const CLIENTS: usize = 16;

@@ -1,5 +1,8 @@
 //! Which cores the sides of a conversation run on.
 
+use std::path::Path;
+use std::process::Command;
+
 use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::error::{Context, Result};
@@ -34,4 +37,12 @@ impl Cores {
     pub(super) fn say(&self) -> &'static str {
         if self.apart.is_some() { "a core each" } else { "one core for both" }
     }
+}
+
+/// A command that stays on a core.
+pub(super) fn bound(program: &Path, core: Option<usize>) -> Command {
+    let Some(core) = core else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["-c", &core.to_string()]).arg(program);
+    command
 }

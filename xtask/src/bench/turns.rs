@@ -1,12 +1,23 @@
 //! Servers measured in turn.
 
-use super::load::Rate;
 use super::server::Server;
-use crate::bench::table::{Figures, Row, Unit, median};
+use super::table::{Figures, Row, Unit, median};
 use crate::error::Result;
 
 /// In a round each has so many turns: others may need the machine for a moment, too.
 const OF_A_ROUND: usize = 3;
+
+/// What some clients had of a server in one slice of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rate {
+    pub(super) per_second: f64,
+    /// Seconds of the workers' processor time for each request.
+    pub(super) cpu: f64,
+    /// Seconds until an answer: half of them waited no longer, and 99 of 100. Not a number where
+    /// nobody looked.
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}
 
 /// What each server did in each turn.
 #[derive(Debug)]
@@ -32,21 +43,29 @@ impl Turns {
     /// Answers a second of one server over another's: the median over the turns, in each of which
     /// the machine was as busy for both. So it is not quite the ratio of what stands beside it.
     pub(super) fn ratio(&self, ours: usize, bare: usize) -> f64 {
+        self.ratio_of(ours, bare, |rate| rate.per_second)
+    }
+
+    /// The same of another figure.
+    pub(super) fn ratio_of(&self, ours: usize, bare: usize, of: fn(&Rate) -> f64) -> f64 {
         let pairs = self.0[ours].iter().zip(&self.0[bare]);
-        median(&pairs.map(|(ours, bare)| ours.per_second / bare.per_second).collect::<Vec<_>>())
+        median(&pairs.map(|(ours, bare)| of(ours) / of(bare)).collect::<Vec<_>>())
     }
 
     /// Answers a second of both.
     pub(super) fn rates(&self, ours: usize, bare: usize) -> Figures {
-        let of = |at| self.middle(at, |rate| rate.per_second);
-        Figures { ours: Some(of(ours)), bare: of(bare) }
+        self.figures(ours, bare, |rate| rate.per_second)
+    }
+
+    /// Another figure of both.
+    pub(super) fn figures(&self, ours: usize, bare: usize, of: fn(&Rate) -> f64) -> Figures {
+        Figures { ours: Some(self.middle(ours, of)), bare: self.middle(bare, of) }
     }
 
     /// What a request costs the workers of both.
     pub(super) fn cost(&self, ours: usize, bare: usize) -> Row {
-        let of = |at| self.middle(at, |rate| rate.cpu);
-        let figures = Figures { ours: Some(of(ours)), bare: of(bare) };
-        Row::plain("  processor time of a request".to_owned(), Unit::Seconds, figures)
+        let what = "  processor time of a request".to_owned();
+        Row::plain(what, Unit::Seconds, self.figures(ours, bare, |rate| rate.cpu))
     }
 
     /// Answers a second of somebody else.
@@ -61,13 +80,13 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
-    use super::Turns;
-    use crate::bench::accept::load::Rate;
+    use super::{Rate, Turns};
 
     #[test]
     fn a_turn_in_which_both_are_slow_changes_no_ratio() {
-        let rates =
-            |each: &[f64]| each.iter().map(|it| Rate { per_second: *it, cpu: 0.0 }).collect();
+        let rate =
+            |per_second: &f64| Rate { per_second: *per_second, cpu: 0.0, p50: 0.0, p99: 0.0 };
+        let rates = |each: &[f64]| each.iter().map(rate).collect();
         let turns = Turns(vec![rates(&[90.0, 9.0, 45.0]), rates(&[100.0, 10.0, 50.0])]);
         assert_eq!(turns.ratio(0, 1), 0.9);
         assert_eq!(turns.rates(0, 1).bare, 50.0);
