@@ -164,8 +164,8 @@ fn s22_a_program_that_is_asked_and_cannot_changes_nothing() {
     release.lead_to("v2");
     release.sandbox.configure(&format!("{TWO}single_instance = true\n"));
     release.fails(&["can only change by a restart"]);
-    release.sandbox.configure(&format!("{TWO}user = nobody\n"));
-    release.fails(&["user"]);
+    release.sandbox.configure(&format!("{TWO}user = no-such-user\n"));
+    release.fails(&["config.ini:", "there is no user no-such-user"]);
     release.sandbox.configure(TWO);
     // It has forgotten nothing, and can still do it.
     let master = release.sandbox.master();

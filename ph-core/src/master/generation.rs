@@ -97,8 +97,8 @@ impl Master<'_> {
         let Generation { settings, plan, listeners, .. } = self.current();
         plan.adjust(listeners);
         crate::log::set_level(super::boot::level_of(settings));
-        // A master that is to take over leaves the file to the one that has it.
-        if self.predecessor.is_none() {
+        // Of two masters only the one that serves may rename the file.
+        if self.predecessor.is_none() && self.successor.is_none() {
             crate::log::set_limit(settings.log_rotate);
         }
     }
