@@ -46,7 +46,7 @@ impl Before {
 
     /// How many connections were closed for what their clients sent.
     fn counted(&self) -> usize {
-        self.server.read("app.log").matches("does not speak msgpack-RPC").count()
+        self.server.status()["calls"]["broken"].as_u64().unwrap() as usize
     }
 
     /// Nothing of the clients remains, now that they are gone.

@@ -124,11 +124,17 @@ fn calls(calls: &Value) -> String {
             latency("max_s"),
         ]);
     }
-    let refused = match value::text(calls, "refused").as_str() {
-        "0" => String::new(),
-        number => format!("{number} messages came to no method\n"),
-    };
-    format!("\n{}{refused}", table.render())
+    let mut page = format!("\n{}", table.render());
+    let others = [
+        ("refused", "messages came to no method"),
+        ("broken", "connections were closed for garbage"),
+    ];
+    for (field, what) in others {
+        if value::get(calls, field).as_u64().unwrap_or(0) > 0 {
+            page.push_str(&format!("{} {what}\n", value::text(calls, field)));
+        }
+    }
+    page
 }
 
 fn table(workers: &Value, usage: &mut Usage) -> Table {

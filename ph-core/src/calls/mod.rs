@@ -6,7 +6,7 @@
 //!
 //! Layout, version 1, native byte order: a header page (`magic` u64, `version` u32, `record_size` u32, `record_count` u32), then
 //! [`METHODS`] records of [`SIZE`] bytes for each worker, in the order of the slots. A page ends before the first record without a
-//! name. The first one is of calls that came to no method.
+//! name.
 
 mod figures;
 mod histogram;
@@ -20,12 +20,14 @@ pub use table::{CallTable, Sums};
 
 use crate::slots::Text;
 
-/// Records of one worker: those of its methods, the first for calls that came to none, the last for all beyond.
+/// Records of one worker: two for what is no call, those of its methods, the last for all beyond.
 pub const METHODS: usize = 64;
 /// Bytes of a record.
 pub const SIZE: usize = 1024;
-/// The name of the first record.
+/// The name of the first record: messages that came to no method.
 pub const REFUSED: &str = "(refused)";
+/// The name of the second: connections that were closed because what came was not the protocol.
+pub const BROKEN: &str = "(broken)";
 /// The name of the last, where there are more methods than records.
 pub const OTHERS: &str = "(others)";
 

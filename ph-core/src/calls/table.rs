@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use ph_rpc::Value;
 
-use super::{Figures, METHODS, OTHERS, REFUSED, Record, SIZE};
+use super::{BROKEN, Figures, METHODS, OTHERS, REFUSED, Record, SIZE};
 use crate::slots;
 use crate::sys::SysError;
 use crate::sys::shared::SharedFile;
@@ -67,7 +67,8 @@ impl CallTable {
     pub fn status(&self, cells: impl Iterator<Item = usize>) -> Value {
         let mut sums = self.ended.clone();
         cells.for_each(|cell| add(&mut sums, self.read(cell)));
-        let refused = sums.remove(REFUSED).map_or(0, |figures| figures.calls());
+        let mut count = |name| sums.remove(name).map_or(0, |figures: Figures| figures.calls());
+        let (refused, broken) = (count(REFUSED), count(BROKEN));
         let methods = sums.iter().map(|(name, figures)| {
             let mut fields = vec![("name".into(), name.as_str().into())];
             fields.extend(figures.fields());
@@ -76,6 +77,7 @@ impl CallTable {
         Value::Map(vec![
             ("methods".into(), Value::Array(methods.collect())),
             ("refused".into(), refused.into()),
+            ("broken".into(), broken.into()),
         ])
     }
 

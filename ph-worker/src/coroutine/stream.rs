@@ -8,7 +8,8 @@ use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use ph_core::channel::Kind;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::Context;
@@ -18,6 +19,64 @@ use crate::stream::{Socket, arrived};
 enum Inner {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+/// Its calls are those of the kernel itself: the C library's make each a point where a thread can be cancelled, which
+/// costs more than all of tokio's bookkeeping.
+impl Inner {
+    fn poll_read(&self, task: &mut Task<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(match self {
+                Self::Tcp(stream) => stream.poll_read_ready(task),
+                Self::Unix(stream) => stream.poll_read_ready(task),
+            })?;
+            let space = buffer.initialize_unfilled();
+            let room = space.len();
+            match self.attempt(Interest::READABLE, || Ok(rustix::io::read(self, space)?)) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    if (1..room).contains(&count) {
+                        // There is no more: that is known without another call.
+                        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                        let _ = self.attempt(Interest::READABLE, nothing);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if is_temporary(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_write(&self, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(match self {
+                Self::Tcp(stream) => stream.poll_write_ready(task),
+                Self::Unix(stream) => stream.poll_write_ready(task),
+            })?;
+            // A client that has gone is an error, and no signal.
+            let send = || Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?);
+            match self.attempt(Interest::WRITABLE, send) {
+                Err(error) if is_temporary(&error) => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self {
+            Self::Tcp(stream) => stream.try_io(interest, attempt),
+            Self::Unix(stream) => stream.try_io(interest, attempt),
+        }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// A client's connection, in a coroutine.
@@ -86,7 +145,7 @@ impl AsyncStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(self.read_inner(task, buffer))?;
+        ready!(self.inner.poll_read(task, buffer))?;
         if buffer.filled().len() == before {
             self.rest.end();
         }
@@ -120,17 +179,6 @@ impl AsyncStream {
         }
     }
 
-    fn read_inner(
-        &mut self,
-        task: &mut Task<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut self.inner {
-            Inner::Tcp(stream) => Pin::new(stream).poll_read(task, buffer),
-            Inner::Unix(stream) => Pin::new(stream).poll_read(task, buffer),
-        }
-    }
-
     /// A read between two requests of a worker that is stopping: of what has arrived by now, and no more.
     fn read_last(&mut self, task: &mut Task<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let left = self.context.visit().last_call(|| arrived(&*self));
@@ -138,7 +186,7 @@ impl AsyncStream {
             return Poll::Ready(Ok(()));
         }
         let mut most = buffer.take(usize::try_from(left).unwrap_or(usize::MAX));
-        ready!(self.read_inner(task, &mut most))?;
+        ready!(self.inner.poll_read(task, &mut most))?;
         let count = most.filled().len();
         if count == 0 {
             self.rest.end();
@@ -166,7 +214,7 @@ impl AsyncRead for AsyncStream {
             return this.read_last(task, buffer);
         }
         let before = buffer.filled().len();
-        match this.read_inner(task, buffer) {
+        match this.inner.poll_read(task, buffer) {
             Poll::Pending if this.context.visit().waiting().is_some() => {
                 if this.context.cord().is_cut() {
                     // For its silence; a stop leaves it to another worker.
@@ -198,10 +246,7 @@ impl AsyncWrite for AsyncStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.context.visit().touch();
-        match &mut this.inner {
-            Inner::Tcp(stream) => Pin::new(stream).poll_write(task, bytes),
-            Inner::Unix(stream) => Pin::new(stream).poll_write(task, bytes),
-        }
+        this.inner.poll_write(task, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<io::Result<()>> {

@@ -168,6 +168,8 @@ impl Text {
         }
         let help = "messages that came to no method";
         self.number("ph_calls_refused", "counter", help, calls, "refused");
+        let help = "connections that were closed because what came was not the protocol";
+        self.number("ph_connections_broken", "counter", help, calls, "broken");
     }
 
     fn end(self) -> String {

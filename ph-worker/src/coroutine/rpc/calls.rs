@@ -207,6 +207,11 @@ impl Calls {
         took
     }
 
+    /// What came is not the protocol.
+    pub(super) fn broke(&self) {
+        self.counts.broken();
+    }
+
     /// All that was dispatched in one go is answered, or waits: it took so long.
     pub(super) fn end_batch(&self, took: Duration) {
         self.counts.end_batch(took);

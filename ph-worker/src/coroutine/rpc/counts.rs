@@ -3,9 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use ph_core::calls::{OTHERS, REFUSED, Record};
+use ph_core::calls::{BROKEN, OTHERS, REFUSED, Record};
 use ph_rpc::service::Outcome;
 use ph_rpc::{MethodInfo, Ticket};
+
+/// Records of what is no call of a method.
+const OTHER: usize = 2;
 
 /// The page, and the calls of the batch under way: those that are dispatched in one go are answered in one go, so they take
 /// the same time, which is read from the clock once.
@@ -23,9 +26,9 @@ impl Counts {
         page: &'static [Record],
         methods: impl ExactSizeIterator<Item = &'m MethodInfo>,
     ) -> Self {
-        let too_many = methods.len() >= page.len();
+        let too_many = methods.len() + OTHER > page.len();
         let names = methods.map(|method| method.name.as_str());
-        for (record, name) in page.iter().zip([REFUSED].into_iter().chain(names)) {
+        for (record, name) in page.iter().zip([REFUSED, BROKEN].into_iter().chain(names)) {
             record.set_name(name);
         }
         if let Some(last) = page.last().filter(|_| too_many) {
@@ -77,9 +80,16 @@ impl Counts {
         }
     }
 
+    /// A connection is closed because what came is not the protocol.
+    pub(super) fn broken(&self) {
+        if let Some(record) = self.page.get(1) {
+            record.count(true);
+        }
+    }
+
     #[inline]
     fn of(&self, ticket: Ticket) -> Option<(usize, &'static Record)> {
-        let place = (ticket.method() + 1).min(self.page.len().saturating_sub(1));
+        let place = (ticket.method() + OTHER).min(self.page.len().saturating_sub(1));
         Some((place, self.page.get(place)?))
     }
 }

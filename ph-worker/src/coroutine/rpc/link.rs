@@ -120,7 +120,10 @@ impl<C: CallContext> Link<C> {
         self.context.visit().end_batch(batch, std::mem::take(&mut calls.done));
         match dispatched {
             Ok(progress) => self.fresh = progress == Progress::Full,
-            Err(error) => self.broken = Some(error),
+            Err(error) => {
+                self.calls.broke();
+                self.broken = Some(error);
+            }
         }
     }
 
