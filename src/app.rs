@@ -269,6 +269,12 @@ impl App {
         if background && settings.log_file.is_none() {
             self.complain("there is no log_file: a daemon's log goes to /dev/null");
         }
+        // Its own log, which has the same, is not what is read here.
+        if (background || settings.log_file.is_some())
+            && let Some(warning) = master::exposure(settings)
+        {
+            self.complain(&warning);
+        }
         if !passed_over.is_empty() {
             self.complain(&format!("this version passes over {}", passed_over.join(", ")));
         }

@@ -73,17 +73,32 @@ _ph() {
             ph__subcmd__config,check)
                 cmd="ph__subcmd__config__subcmd__check"
                 ;;
+            ph__subcmd__config,diff)
+                cmd="ph__subcmd__config__subcmd__diff"
+                ;;
             ph__subcmd__config,get)
                 cmd="ph__subcmd__config__subcmd__get"
                 ;;
             ph__subcmd__config,help)
                 cmd="ph__subcmd__config__subcmd__help"
                 ;;
+            ph__subcmd__config,set)
+                cmd="ph__subcmd__config__subcmd__set"
+                ;;
             ph__subcmd__config,show)
                 cmd="ph__subcmd__config__subcmd__show"
                 ;;
+            ph__subcmd__config,undo)
+                cmd="ph__subcmd__config__subcmd__undo"
+                ;;
+            ph__subcmd__config,unset)
+                cmd="ph__subcmd__config__subcmd__unset"
+                ;;
             ph__subcmd__config__subcmd__help,check)
                 cmd="ph__subcmd__config__subcmd__help__subcmd__check"
+                ;;
+            ph__subcmd__config__subcmd__help,diff)
+                cmd="ph__subcmd__config__subcmd__help__subcmd__diff"
                 ;;
             ph__subcmd__config__subcmd__help,get)
                 cmd="ph__subcmd__config__subcmd__help__subcmd__get"
@@ -91,8 +106,17 @@ _ph() {
             ph__subcmd__config__subcmd__help,help)
                 cmd="ph__subcmd__config__subcmd__help__subcmd__help"
                 ;;
+            ph__subcmd__config__subcmd__help,set)
+                cmd="ph__subcmd__config__subcmd__help__subcmd__set"
+                ;;
             ph__subcmd__config__subcmd__help,show)
                 cmd="ph__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            ph__subcmd__config__subcmd__help,undo)
+                cmd="ph__subcmd__config__subcmd__help__subcmd__undo"
+                ;;
+            ph__subcmd__config__subcmd__help,unset)
+                cmd="ph__subcmd__config__subcmd__help__subcmd__unset"
                 ;;
             ph__subcmd__help,call)
                 cmd="ph__subcmd__help__subcmd__call"
@@ -151,11 +175,23 @@ _ph() {
             ph__subcmd__help__subcmd__config,check)
                 cmd="ph__subcmd__help__subcmd__config__subcmd__check"
                 ;;
+            ph__subcmd__help__subcmd__config,diff)
+                cmd="ph__subcmd__help__subcmd__config__subcmd__diff"
+                ;;
             ph__subcmd__help__subcmd__config,get)
                 cmd="ph__subcmd__help__subcmd__config__subcmd__get"
                 ;;
+            ph__subcmd__help__subcmd__config,set)
+                cmd="ph__subcmd__help__subcmd__config__subcmd__set"
+                ;;
             ph__subcmd__help__subcmd__config,show)
                 cmd="ph__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            ph__subcmd__help__subcmd__config,undo)
+                cmd="ph__subcmd__help__subcmd__config__subcmd__undo"
+                ;;
+            ph__subcmd__help__subcmd__config,unset)
+                cmd="ph__subcmd__help__subcmd__config__subcmd__unset"
                 ;;
             ph__subcmd__help__subcmd__log,reopen)
                 cmd="ph__subcmd__help__subcmd__log__subcmd__reopen"
@@ -322,7 +358,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__config)
-            opts="-c -s -h --set --config --section --help check show get help"
+            opts="-c -s -h --set --config --section --help check show get set unset diff undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,6 +393,40 @@ _ph() {
             ;;
         ph__subcmd__config__subcmd__check)
             opts="-c -s -h --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__diff)
+            opts="-c -s -h --json --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,7 +494,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__config__subcmd__help)
-            opts="check show get help"
+            opts="check show get set unset diff undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -438,6 +508,20 @@ _ph() {
             return 0
             ;;
         ph__subcmd__config__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -479,6 +563,20 @@ _ph() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ph__subcmd__config__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ph__subcmd__config__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -493,8 +591,138 @@ _ph() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ph__subcmd__config__subcmd__help__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__help__subcmd__unset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__set)
+            opts="-c -s -h --default --interpolate --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ph__subcmd__config__subcmd__show)
             opts="-c -s -h --json --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__undo)
+            opts="-c -s -h --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__config__subcmd__unset)
+            opts="-c -s -h --default --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -604,7 +832,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help__subcmd__config)
-            opts="check show get"
+            opts="check show get set unset diff undo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -618,6 +846,20 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help__subcmd__config__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__config__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -645,7 +887,49 @@ _ph() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ph__subcmd__help__subcmd__config__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ph__subcmd__help__subcmd__config__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__config__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__config__subcmd__unset)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1176,7 +1460,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__scale)
-            opts="-c -s -h --set --config --section --help"
+            opts="-c -s -h --save --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

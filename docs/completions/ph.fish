@@ -39,7 +39,7 @@ complete -c ph -n "__fish_ph_needs_command" -f -a "status" -d 'Show the master a
 complete -c ph -n "__fish_ph_needs_command" -f -a "top" -d 'Watch the master and its workers on the whole terminal; restart, stop and scale them by keys'
 complete -c ph -n "__fish_ph_needs_command" -f -a "scale" -d 'Change the number of workers: N exactly, +N more, -N fewer; returns when they are ready'
 complete -c ph -n "__fish_ph_needs_command" -f -a "worker" -d 'List, restart or stop single workers'
-complete -c ph -n "__fish_ph_needs_command" -f -a "config" -d 'Check and show the configuration'
+complete -c ph -n "__fish_ph_needs_command" -f -a "config" -d 'Check, show and edit the configuration'
 complete -c ph -n "__fish_ph_needs_command" -f -a "log" -d 'Reopen the log, after it was renamed'
 complete -c ph -n "__fish_ph_needs_command" -f -a "events" -d 'Print what has happened, one line an event'
 complete -c ph -n "__fish_ph_needs_command" -f -a "why" -d 'Say why the last process of a worker ended'
@@ -85,6 +85,7 @@ complete -c ph -n "__fish_ph_using_subcommand top" -s h -l help -d 'Print help'
 complete -c ph -n "__fish_ph_using_subcommand scale" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand scale" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand scale" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand scale" -l save -d 'Then write the number into the configuration file, as number_workers'
 complete -c ph -n "__fish_ph_using_subcommand scale" -s h -l help -d 'Print help'
 complete -c ph -n "__fish_ph_using_subcommand worker; and not __fish_seen_subcommand_from list restart stop help" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand worker; and not __fish_seen_subcommand_from list restart stop help" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
@@ -112,14 +113,18 @@ complete -c ph -n "__fish_ph_using_subcommand worker; and __fish_seen_subcommand
 complete -c ph -n "__fish_ph_using_subcommand worker; and __fish_seen_subcommand_from help" -f -a "restart" -d 'Replace workers by fresh ones, new before old'
 complete -c ph -n "__fish_ph_using_subcommand worker; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Retire a worker for good: the number of workers goes down by one'
 complete -c ph -n "__fish_ph_using_subcommand worker; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -l set -d 'Set a key above file and environment; may be repeated' -r
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -s h -l help -d 'Print help'
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -f -a "check" -d 'Say whether the configuration is valid'
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -f -a "show" -d 'Show every key, its value, and where that comes from'
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -f -a "get" -d 'Print the value of one key alone'
-complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -l set -d 'Set a key above file and environment; may be repeated' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "check" -d 'Say whether the configuration is valid'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "show" -d 'Show every key, its value, and where that comes from'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "get" -d 'Print the value of one key alone'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "set" -d 'Write a value into the file, if the configuration is valid with it; nothing else in the file changes'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "unset" -d 'Take a key out of the file; the comments around it stay'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "diff" -d 'Compare the file, the running master and the defaults'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "undo" -d 'Put back what the last set, unset or scale --save has changed; again, what the one before has'
+complete -c ph -n "__fish_ph_using_subcommand config; and not __fish_seen_subcommand_from check show get set unset diff undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from check" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from check" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
@@ -133,9 +138,33 @@ complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from get" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from get" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -l set -d 'Set a key above file and environment; may be repeated' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -l default -d 'In [DEFAULT], for all sections'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -l interpolate -d 'Let %(KEY)s in the value stand for another key; %% is a %'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from unset" -l set -d 'Set a key above file and environment; may be repeated' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from unset" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from unset" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from unset" -l default -d 'Out of [DEFAULT], for all sections'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from diff" -l set -d 'Set a key above file and environment; may be repeated' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from diff" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from diff" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from diff" -l json -d 'As one JSON object'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from undo" -l set -d 'Set a key above file and environment; may be repeated' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from undo" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from undo" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from undo" -s h -l help -d 'Print help'
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Say whether the configuration is valid'
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show every key, its value, and where that comes from'
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "get" -d 'Print the value of one key alone'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "set" -d 'Write a value into the file, if the configuration is valid with it; nothing else in the file changes'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "unset" -d 'Take a key out of the file; the comments around it stay'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare the file, the running master and the defaults'
+complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Put back what the last set, unset or scale --save has changed; again, what the one before has'
 complete -c ph -n "__fish_ph_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ph -n "__fish_ph_using_subcommand log; and not __fish_seen_subcommand_from reopen help" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand log; and not __fish_seen_subcommand_from reopen help" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
@@ -186,7 +215,7 @@ complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcomma
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "top" -d 'Watch the master and its workers on the whole terminal; restart, stop and scale them by keys'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "scale" -d 'Change the number of workers: N exactly, +N more, -N fewer; returns when they are ready'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "worker" -d 'List, restart or stop single workers'
-complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "config" -d 'Check and show the configuration'
+complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "config" -d 'Check, show and edit the configuration'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "log" -d 'Reopen the log, after it was renamed'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "events" -d 'Print what has happened, one line an event'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "why" -d 'Say why the last process of a worker ended'
@@ -200,4 +229,8 @@ complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_f
 complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Say whether the configuration is valid'
 complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every key, its value, and where that comes from'
 complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "get" -d 'Print the value of one key alone'
+complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "set" -d 'Write a value into the file, if the configuration is valid with it; nothing else in the file changes'
+complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "unset" -d 'Take a key out of the file; the comments around it stay'
+complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "diff" -d 'Compare the file, the running master and the defaults'
+complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "undo" -d 'Put back what the last set, unset or scale --save has changed; again, what the one before has'
 complete -c ph -n "__fish_ph_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "reopen" -d 'Have the master and its workers open their log by its name again'

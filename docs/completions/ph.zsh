@@ -132,6 +132,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
 '-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
 '--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--save[Then write the number into the configuration file, as number_workers]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':by -- N, +N or -N:_default' \
@@ -283,6 +284,57 @@ _arguments "${_arguments_options[@]}" : \
 ':key -- The key:_default' \
 && ret=0
 ;;
+(set)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--default[In \[DEFAULT\], for all sections]' \
+'--interpolate[Let %(KEY)s in the value stand for another key; %% is a %]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':key -- The key:_default' \
+':value -- Its value, as it is\: a % is a %:_default' \
+&& ret=0
+;;
+(unset)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--default[Out of \[DEFAULT\], for all sections]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':key -- The key:_default' \
+&& ret=0
+;;
+(diff)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--json[As one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(undo)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 ":: :_ph__subcmd__config__subcmd__help_commands" \
@@ -304,6 +356,22 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (get)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(set)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unset)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(diff)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(undo)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -543,6 +611,22 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(set)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(unset)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(diff)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(undo)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
         esac
     ;;
 esac
@@ -613,7 +697,7 @@ _ph_commands() {
 'top:Watch the master and its workers on the whole terminal; restart, stop and scale them by keys' \
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
-'config:Check and show the configuration' \
+'config:Check, show and edit the configuration' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
 'why:Say why the last process of a worker ended' \
@@ -640,6 +724,10 @@ _ph__subcmd__config_commands() {
 'check:Say whether the configuration is valid' \
 'show:Show every key, its value, and where that comes from' \
 'get:Print the value of one key alone' \
+'set:Write a value into the file, if the configuration is valid with it; nothing else in the file changes' \
+'unset:Take a key out of the file; the comments around it stay' \
+'diff:Compare the file, the running master and the defaults' \
+'undo:Put back what the last set, unset or scale --save has changed; again, what the one before has' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'ph config commands' commands "$@"
@@ -648,6 +736,11 @@ _ph__subcmd__config_commands() {
 _ph__subcmd__config__subcmd__check_commands() {
     local commands; commands=()
     _describe -t commands 'ph config check commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__diff_commands] )) ||
+_ph__subcmd__config__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config diff commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__config__subcmd__get_commands] )) ||
 _ph__subcmd__config__subcmd__get_commands() {
@@ -660,6 +753,10 @@ _ph__subcmd__config__subcmd__help_commands() {
 'check:Say whether the configuration is valid' \
 'show:Show every key, its value, and where that comes from' \
 'get:Print the value of one key alone' \
+'set:Write a value into the file, if the configuration is valid with it; nothing else in the file changes' \
+'unset:Take a key out of the file; the comments around it stay' \
+'diff:Compare the file, the running master and the defaults' \
+'undo:Put back what the last set, unset or scale --save has changed; again, what the one before has' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'ph config help commands' commands "$@"
@@ -668,6 +765,11 @@ _ph__subcmd__config__subcmd__help_commands() {
 _ph__subcmd__config__subcmd__help__subcmd__check_commands() {
     local commands; commands=()
     _describe -t commands 'ph config help check commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__help__subcmd__diff_commands] )) ||
+_ph__subcmd__config__subcmd__help__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config help diff commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__config__subcmd__help__subcmd__get_commands] )) ||
 _ph__subcmd__config__subcmd__help__subcmd__get_commands() {
@@ -679,15 +781,45 @@ _ph__subcmd__config__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'ph config help help commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__config__subcmd__help__subcmd__set_commands] )) ||
+_ph__subcmd__config__subcmd__help__subcmd__set_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config help set commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__config__subcmd__help__subcmd__show_commands] )) ||
 _ph__subcmd__config__subcmd__help__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'ph config help show commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__config__subcmd__help__subcmd__undo_commands] )) ||
+_ph__subcmd__config__subcmd__help__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config help undo commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__help__subcmd__unset_commands] )) ||
+_ph__subcmd__config__subcmd__help__subcmd__unset_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config help unset commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__set_commands] )) ||
+_ph__subcmd__config__subcmd__set_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config set commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__config__subcmd__show_commands] )) ||
 _ph__subcmd__config__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'ph config show commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__undo_commands] )) ||
+_ph__subcmd__config__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config undo commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__config__subcmd__unset_commands] )) ||
+_ph__subcmd__config__subcmd__unset_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph config unset commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__events_commands] )) ||
 _ph__subcmd__events_commands() {
@@ -707,7 +839,7 @@ _ph__subcmd__help_commands() {
 'top:Watch the master and its workers on the whole terminal; restart, stop and scale them by keys' \
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
-'config:Check and show the configuration' \
+'config:Check, show and edit the configuration' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
 'why:Say why the last process of a worker ended' \
@@ -734,6 +866,10 @@ _ph__subcmd__help__subcmd__config_commands() {
 'check:Say whether the configuration is valid' \
 'show:Show every key, its value, and where that comes from' \
 'get:Print the value of one key alone' \
+'set:Write a value into the file, if the configuration is valid with it; nothing else in the file changes' \
+'unset:Take a key out of the file; the comments around it stay' \
+'diff:Compare the file, the running master and the defaults' \
+'undo:Put back what the last set, unset or scale --save has changed; again, what the one before has' \
     )
     _describe -t commands 'ph help config commands' commands "$@"
 }
@@ -742,15 +878,35 @@ _ph__subcmd__help__subcmd__config__subcmd__check_commands() {
     local commands; commands=()
     _describe -t commands 'ph help config check commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__help__subcmd__config__subcmd__diff_commands] )) ||
+_ph__subcmd__help__subcmd__config__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help config diff commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__help__subcmd__config__subcmd__get_commands] )) ||
 _ph__subcmd__help__subcmd__config__subcmd__get_commands() {
     local commands; commands=()
     _describe -t commands 'ph help config get commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__help__subcmd__config__subcmd__set_commands] )) ||
+_ph__subcmd__help__subcmd__config__subcmd__set_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help config set commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__help__subcmd__config__subcmd__show_commands] )) ||
 _ph__subcmd__help__subcmd__config__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'ph help config show commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__config__subcmd__undo_commands] )) ||
+_ph__subcmd__help__subcmd__config__subcmd__undo_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help config undo commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__config__subcmd__unset_commands] )) ||
+_ph__subcmd__help__subcmd__config__subcmd__unset_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help config unset commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__help__subcmd__events_commands] )) ||
 _ph__subcmd__help__subcmd__events_commands() {

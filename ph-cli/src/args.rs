@@ -118,11 +118,14 @@ pub(crate) enum Command {
         /// N, +N or -N
         #[arg(value_name = "N", allow_hyphen_values = true, value_parser = Scale::parse)]
         by: Scale,
+        /// Then write the number into the configuration file, as number_workers
+        #[arg(long)]
+        save: bool,
     },
     /// List, restart or stop single workers
     #[command(subcommand)]
     Worker(WorkerCommand),
-    /// Check and show the configuration
+    /// Check, show and edit the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Reopen the log, after it was renamed
@@ -224,6 +227,36 @@ pub(crate) enum ConfigCommand {
         /// The key
         key: String,
     },
+    /// Write a value into the file, if the configuration is valid with it; nothing else in the file changes
+    Set {
+        /// The key
+        key: String,
+        /// Its value, as it is: a % is a %
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        /// In [DEFAULT], for all sections
+        #[arg(long)]
+        default: bool,
+        /// Let %(KEY)s in the value stand for another key; %% is a %
+        #[arg(long)]
+        interpolate: bool,
+    },
+    /// Take a key out of the file; the comments around it stay
+    Unset {
+        /// The key
+        key: String,
+        /// Out of [DEFAULT], for all sections
+        #[arg(long)]
+        default: bool,
+    },
+    /// Compare the file, the running master and the defaults
+    Diff {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put back what the last set, unset or scale --save has changed; again, what the one before has
+    Undo,
 }
 
 #[derive(Debug, Subcommand)]
@@ -283,6 +316,6 @@ mod tests {
             assert!(Scale::parse(bad).is_err(), "{bad}");
         }
         let args = Args::try_parse_from(["ph", "scale", "-2"]).unwrap();
-        assert!(matches!(args.command, Command::Scale { by: Scale::By(-2) }));
+        assert!(matches!(args.command, Command::Scale { by: Scale::By(-2), save: false }));
     }
 }

@@ -1,6 +1,6 @@
 //! How a command ends.
 
-use ph_config::ConfigError;
+use ph_config::{ConfigError, TransactionError, WriteBackError};
 use ph_rpc::RpcError;
 
 /// The exit codes, each with one meaning.
@@ -77,6 +77,23 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(Exit::Config, error.to_string())
+    }
+}
+
+impl From<WriteBackError> for Failure {
+    fn from(error: WriteBackError) -> Self {
+        let exit = match &error {
+            WriteBackError::Invalid(_) => Exit::Config,
+            WriteBackError::File { error, .. } => match error {
+                TransactionError::Locked
+                | TransactionError::Changed
+                | TransactionError::NothingToUndo
+                | TransactionError::ChangedSince(_) => Exit::Refused,
+                _ => Exit::Failed,
+            },
+            _ => Exit::Refused,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -63,12 +63,7 @@ impl Layers {
         let document = match &request.file {
             None => Document::parse(""),
             Some(path) => {
-                file::read(&request.start_dir.join(path)).map_err(|error| match &error {
-                    file::ReadError::Encoding(bad) => {
-                        Problem::on_line(path.display(), bad.line, bad)
-                    }
-                    error => Problem::at(path.display(), error),
-                })?
+                file::read(&request.start_dir.join(path)).map_err(|error| error.about(path))?
             }
         };
         Self::of(document, request)

@@ -22,6 +22,11 @@
 //!    between values holds; otherwise there is a [`ConfigError`] with *all* that is wrong, one
 //!    sentence a line, each with its file, line and key.
 //!
+//! The way back is as long. [`edit`] makes another document of one, pure, with one value changed
+//! and every other byte as it was. [`LockedFile`] puts a text in a file's place, whole or not at
+//! all, and keeps the former one for an undo. [`WriteBack`] does both for a section, and validates
+//! between the two: what is written is a configuration that works.
+//!
 //! What is a key is said once, in one table: [`KEYS`]. Fields, defaults, validation, suggestions
 //! for mistyped names, comparison and documentation all come from it.
 //!
@@ -60,8 +65,10 @@
 struct Readme;
 
 pub mod document;
+pub mod edit;
 pub mod error;
 pub mod file;
+mod history;
 pub mod ini;
 pub mod interpolate;
 pub mod key;
@@ -72,12 +79,15 @@ pub mod settings;
 #[cfg(feature = "config")]
 pub mod source;
 mod text;
+pub mod transaction;
 pub mod value;
 pub mod words;
+pub mod write_back;
 
 pub use document::{
     Block, DEFAULT_SECTION, Document, EncodingError, Entry, SyntaxError, SyntaxErrorKind,
 };
+pub use edit::EditError;
 pub use error::{ConfigError, Problem};
 pub use ini::{Ini, SyntaxErrors};
 pub use interpolate::InterpolationError;
@@ -87,6 +97,7 @@ pub use origin::Origin;
 pub use settings::{Change, Settings};
 #[cfg(feature = "config")]
 pub use source::IniSource;
+pub use transaction::{LockedFile, TransactionError};
 pub use value::{
     ValueError,
     affinity::CpuAffinity,
@@ -99,3 +110,4 @@ pub use value::{
     python::PythonClass,
     signal::StopSignal,
 };
+pub use write_back::{Target, WriteBack, WriteBackError};

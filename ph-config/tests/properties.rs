@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use ph_config::{
     Document, Ini, KEYS, Layers, LoadRequest,
+    edit::check_value,
     value::{duration, size},
     words,
 };
@@ -93,6 +94,51 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The pieces of an edited text that are not the value are those of the former one, in order.
+fn edit(document: &Document, section: &str, key: &str, value: &str) -> Result<(), TestCaseError> {
+    let good = document.problems().is_empty();
+    if let Ok(edited) = document.set(section, key, value) {
+        prop_assert!(good && check_value(value).is_ok());
+        let entry = edited.entry(section, &key.to_lowercase()).expect("it was set");
+        prop_assert_eq!(&entry.value, value);
+        prop_assert_eq!(&edited.set(section, key, value).expect("again"), &edited);
+        prop_assert_eq!(other_lines(&edited, section, key), other_lines(document, section, key));
+        let ends = |text: &str| text.ends_with(['\n', '\r']);
+        prop_assert_eq!(ends(edited.as_str()), ends(document.as_str()));
+        // A key that was added is as if it had never been once it is unset.
+        if document.entry(section, &key.to_lowercase()).is_none() {
+            let undone = edited.unset(section, key).expect("it is there");
+            prop_assert_eq!(&undone, document);
+        }
+    }
+    if let Ok(edited) = document.unset(section, key) {
+        prop_assert!(edited.entry(section, &key.to_lowercase()).is_none());
+        prop_assert_eq!(other_lines(&edited, section, key), other_lines(document, section, key));
+    }
+    Ok(())
+}
+
+/// The lines of a text that are not the key's.
+fn other_lines(document: &Document, section: &str, key: &str) -> Vec<String> {
+    let text = document.as_str();
+    let own: Vec<usize> = document
+        .entry(section, &key.to_lowercase())
+        .into_iter()
+        .flat_map(|entry| entry.pieces.iter().map(|piece| line(text, piece.start)))
+        .collect();
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let lines = lines.split('\n').map(str::to_owned).enumerate();
+    let others = lines.filter(|(number, _)| !own.contains(number)).map(|(_, line)| line);
+    // A blank one may be the end of the text.
+    others.filter(|line| !line.is_empty()).collect()
+}
+
+/// The number of the line that an offset is in.
+fn line(text: &str, offset: usize) -> usize {
+    let above = text[..offset].replace("\r\n", "\n");
+    above.matches(['\n', '\r']).count()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -124,6 +170,34 @@ proptest! {
         if let Ok(document) = Document::from_bytes(bytes) {
             check(document.as_str())?;
         }
+    }
+
+    #[test]
+    fn an_edit_changes_what_it_should_and_nothing_else(
+        text in text(),
+        section in prop::sample::select(vec!["a", "DEFAULT"]),
+        key in "[a-c]|number_workers|[a-z ]{1,12}",
+        value in text(),
+    ) {
+        let document = Document::parse(format!("[DEFAULT]\n[a]\n{text}"));
+        edit(&document, section, &key, &value)?;
+    }
+
+    /// The same where more often there is something to edit.
+    #[test]
+    fn an_edit_of_a_good_file_is_made(
+        lines in vec("(a|b|c|dd|ee) ?[=:] ?[x%;#]{0,3}|  [x#;=]{0,3}|[#;]x?||\\t", 0..12),
+        ending in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        last in any::<bool>(),
+        key in "a|b|c|new",
+        value in "[x%=#]{0,3}(\n[y=]{1,3}){0,2}",
+    ) {
+        let mut text = format!("[a]{ending}{}", lines.join(ending));
+        text.push_str(if last { ending } else { "" });
+        let document = Document::parse(text);
+        edit(&document, "a", &key, &value)?;
+        let possible = document.problems().is_empty() && check_value(&value).is_ok();
+        prop_assert_eq!(document.set("a", &key, &value).is_ok(), possible);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use nix::sys::stat::Mode;
 use ph_tests::{Output, Sandbox, finish};
 
 /// One command of each kind: those that become a master, those that ask one, those about the file.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 16] = [
     &["run"],
     &["start"],
     &["restart"],
@@ -23,6 +23,9 @@ const COMMANDS: [&[&str]; 13] = [
     &["config", "check"],
     &["config", "show"],
     &["config", "get", "number_workers"],
+    &["config", "set", "nice", "1"],
+    &["config", "diff"],
+    &["scale", "2", "--save"],
 ];
 
 /// Code 78, one sentence on standard error with all of these words in it, nothing left behind.

@@ -194,6 +194,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         config = settings.config_file.as_deref().map(tracing::field::debug),
         "master of {name} starts"
     );
+    if let Some(warning) = super::exposure(settings) {
+        tracing::warn!("{warning}");
+    }
     if !procfs::is_own() {
         let what = "/proc is another pid namespace's: mount this one's (unshare --mount-proc)";
         tracing::warn!("{what}; until then what workers leave behind is not ended");

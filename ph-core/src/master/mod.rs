@@ -15,6 +15,7 @@ mod children;
 mod control;
 mod estate;
 mod events;
+mod exposure;
 mod foreign;
 mod generation;
 mod hearing;
@@ -62,6 +63,7 @@ use control::Control;
 #[doc(hidden)]
 pub use control::fuzz;
 use events::Events;
+pub use exposure::exposure;
 use foreign::Notices;
 use generation::Generation;
 use hearing::Hearing;

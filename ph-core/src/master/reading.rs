@@ -31,6 +31,9 @@ impl Master<'_> {
     pub(super) fn read_config(&mut self) {
         let read = (self.reread)().map_err(|reason| Refusal { code: INVALID, reason });
         let resolving = read.and_then(|settings| {
+            if let Some(warning) = super::exposure(&settings) {
+                tracing::warn!("{warning}");
+            }
             self.compare(&settings)?;
             self.resolve(settings)
         });

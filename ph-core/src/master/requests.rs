@@ -36,7 +36,10 @@ impl Master<'_> {
             while let Some((call, request)) = self.control.next(id, &self.poll) {
                 match request {
                     // Nobody is there to read it.
-                    Request::Status | Request::Why(_) | Request::ConfigGet(_) => {
+                    Request::Status
+                    | Request::Why(_)
+                    | Request::ConfigGet(_)
+                    | Request::ConfigAll => {
                         self.control.answer(id, call, &Ok(Value::Nil));
                     }
                     request => self.handle(id, call, request),
@@ -53,6 +56,7 @@ impl Master<'_> {
             Request::Status => Ok(self.status()),
             Request::Why(slot) => self.why(slot),
             Request::ConfigGet(key) => self.config_get(&key),
+            Request::ConfigAll => Ok(self.config_all()),
             Request::Events { follow } => Ok(self.events(client, follow)),
             Request::ReopenLogs => {
                 self.reopen_logs();
@@ -79,5 +83,17 @@ impl Master<'_> {
             .text(key)
             .map(Value::from)
             .ok_or_else(|| RpcError::failed(format!("no key {key} is set or known")))
+    }
+
+    fn config_all(&self) -> Value {
+        let settings = &self.current().settings;
+        let own = settings.app.keys().map(|key| format!("app.{key}"));
+        let keys = ph_config::KEYS.iter().map(|key| key.name.to_owned()).chain(own);
+        let value = |key: String| Some((key.as_str().into(), settings.text(&key)?.into()));
+        let start_dir = settings.start_dir.to_string_lossy();
+        Value::Map(vec![
+            ("start_dir".into(), start_dir.into()),
+            ("values".into(), Value::Map(keys.filter_map(value).collect())),
+        ])
     }
 }

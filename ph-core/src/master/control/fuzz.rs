@@ -79,7 +79,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             &[request("restart_worker", vec![0.into(), 3.into()]), request("stop_worker", vec![])],
         ),
         seed("reload", &[Message::notification("reload", vec![]), request("upgrade", vec![])]),
-        seed("config", &[request("config_get", vec!["number_workers".into()])]),
+        seed(
+            "config",
+            &[request("config_get", vec!["number_workers".into()]), request("config_all", vec![])],
+        ),
         seed("events", &[request("events", vec![true.into()]), request("reopen_logs", vec![])]),
         seed("unknown", &[request("fly", vec![Value::Nil]), Message::success(3, "ok")]),
     ]

@@ -16,6 +16,7 @@ pub(in crate::master) enum Request {
     Status,
     Why(u32),
     ConfigGet(String),
+    ConfigAll,
     Events {
         follow: bool,
     },
@@ -97,6 +98,8 @@ pub(super) fn service() -> Service<Inbox> {
             ask(inbox, ticket, Request::ConfigGet(key))
         })
         .doc("A key's value, as the workers have it.")
+        .later("config_all", |inbox: &mut Inbox, ticket| ask(inbox, ticket, Request::ConfigAll))
+        .doc("Every key's value, and the directory in which the master was started.")
         .later("events", |inbox: &mut Inbox, ticket, follow: Optional<bool>| {
             ask(inbox, ticket, Request::Events { follow: follow.0 == Some(true) })
         })

@@ -1,18 +1,32 @@
-//! `config check`, `show` and `get`: about the file, not about a master.
+//! `config`: about the file, and not about a master, but for `diff`.
 
-use ph_config::{LoadRequest, Origin};
+mod diff;
+mod edit;
+
+use edit::Text;
+pub(super) use edit::save_number;
+use ph_config::{LoadRequest, Origin, Target};
 use serde_json::{Map, Value, json};
 
+use crate::Host;
 use crate::args::ConfigCommand;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Table};
 use crate::place;
 
-pub(super) fn dispatch(request: &LoadRequest, command: &ConfigCommand) -> Outcome {
+pub(super) fn dispatch(host: &dyn Host, request: &LoadRequest, command: &ConfigCommand) -> Outcome {
+    let target = |default: bool| if default { Target::Default } else { Target::Section };
     match command {
         ConfigCommand::Check => check(request),
         ConfigCommand::Show { json } => show(request, *json),
         ConfigCommand::Get { key } => get(request, key),
+        ConfigCommand::Set { key, value, default, interpolate } => {
+            let value = if *interpolate { Text::Template(value) } else { Text::Literal(value) };
+            edit::set(host, request, key, value, target(*default))
+        }
+        ConfigCommand::Unset { key, default } => edit::unset(host, request, key, target(*default)),
+        ConfigCommand::Diff { json } => diff::print(request, *json),
+        ConfigCommand::Undo => edit::undo(host, request),
     }
 }
 
@@ -42,7 +56,7 @@ fn show(request: &LoadRequest, as_json: bool) -> Outcome {
                 Origin::File { in_default: true, .. } => format!("{} [DEFAULT]", entry.origin),
                 origin => origin.to_string(),
             };
-            table.row([entry.key.clone(), entry.text.clone(), origin]);
+            table.row([entry.key.clone(), line(&entry.text), origin]);
         }
         table.render()
     };
@@ -64,4 +78,9 @@ fn get(request: &LoadRequest, key: &str) -> Outcome {
             Err(Failure::new(Exit::Config, format!("unknown key {key}{hint}")))
         }
     }
+}
+
+/// A value in one line.
+fn line(value: &str) -> String {
+    value.replace('\n', "\\n")
 }
