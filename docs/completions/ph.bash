@@ -1664,7 +1664,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__why)
-            opts="-c -s -h --json --set --config --section --help"
+            opts="-c -s -h --all --json --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

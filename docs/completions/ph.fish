@@ -42,7 +42,7 @@ complete -c ph -n "__fish_ph_needs_command" -f -a "worker" -d 'List, restart or 
 complete -c ph -n "__fish_ph_needs_command" -f -a "config" -d 'Check, show and edit the configuration'
 complete -c ph -n "__fish_ph_needs_command" -f -a "log" -d 'Reopen the log, after it was renamed'
 complete -c ph -n "__fish_ph_needs_command" -f -a "events" -d 'Print what has happened, one line an event'
-complete -c ph -n "__fish_ph_needs_command" -f -a "why" -d 'Say why the last process of a worker ended'
+complete -c ph -n "__fish_ph_needs_command" -f -a "why" -d 'Say how and why the last process of a worker ended, and what was seen of it before'
 complete -c ph -n "__fish_ph_needs_command" -f -a "metrics" -d 'Print the master\'s figures as OpenMetrics text, for Prometheus and the like'
 complete -c ph -n "__fish_ph_needs_command" -f -a "call" -d 'Call a method of a msgpack-RPC server, and print its result as JSON'
 complete -c ph -n "__fish_ph_needs_command" -f -a "completions" -d 'Print a completion script'
@@ -187,6 +187,7 @@ complete -c ph -n "__fish_ph_using_subcommand events" -s h -l help -d 'Print hel
 complete -c ph -n "__fish_ph_using_subcommand why" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand why" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand why" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
+complete -c ph -n "__fish_ph_using_subcommand why" -l all -d 'The ends before that too, as many as are kept; --json always has them'
 complete -c ph -n "__fish_ph_using_subcommand why" -l json -d 'As one JSON object'
 complete -c ph -n "__fish_ph_using_subcommand why" -s h -l help -d 'Print help'
 complete -c ph -n "__fish_ph_using_subcommand metrics" -l listen -d 'Go on, and answer HTTP requests for /metrics at this address' -r
@@ -218,7 +219,7 @@ complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcomma
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "config" -d 'Check, show and edit the configuration'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "log" -d 'Reopen the log, after it was renamed'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "events" -d 'Print what has happened, one line an event'
-complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "why" -d 'Say why the last process of a worker ended'
+complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "why" -d 'Say how and why the last process of a worker ended, and what was seen of it before'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "metrics" -d 'Print the master\'s figures as OpenMetrics text, for Prometheus and the like'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "call" -d 'Call a method of a msgpack-RPC server, and print its result as JSON'
 complete -c ph -n "__fish_ph_using_subcommand help; and not __fish_seen_subcommand_from run start stop restart reload upgrade status top scale worker config log events why metrics call completions help" -f -a "completions" -d 'Print a completion script'

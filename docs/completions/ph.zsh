@@ -466,6 +466,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
 '-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
 '--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--all[The ends before that too, as many as are kept; --json always has them]' \
 '--json[As one JSON object]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -700,7 +701,7 @@ _ph_commands() {
 'config:Check, show and edit the configuration' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
-'why:Say why the last process of a worker ended' \
+'why:Say how and why the last process of a worker ended, and what was seen of it before' \
 'metrics:Print the master'\''s figures as OpenMetrics text, for Prometheus and the like' \
 'call:Call a method of a msgpack-RPC server, and print its result as JSON' \
 'completions:Print a completion script' \
@@ -842,7 +843,7 @@ _ph__subcmd__help_commands() {
 'config:Check, show and edit the configuration' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
-'why:Say why the last process of a worker ended' \
+'why:Say how and why the last process of a worker ended, and what was seen of it before' \
 'metrics:Print the master'\''s figures as OpenMetrics text, for Prometheus and the like' \
 'call:Call a method of a msgpack-RPC server, and print its result as JSON' \
 'completions:Print a completion script' \

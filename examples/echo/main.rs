@@ -40,6 +40,7 @@ impl ConnectionWorker for Echo {
             }
             let _request = cx.request();
             let bytes = &buffer[..count];
+            cx.tag(String::from_utf8_lossy(bytes).trim_end());
             match Command::parse(bytes).map(|command| command.perform(bytes)) {
                 None => stream.write_all(bytes)?,
                 Some(Reply::Text(answer, pause)) => {
@@ -72,6 +73,7 @@ impl AsyncConnectionWorker for AsyncEcho {
             }
             let _request = cx.request();
             let bytes = &buffer[..count];
+            cx.tag(String::from_utf8_lossy(bytes).trim_end());
             match Command::parse(bytes).map(|command| command.perform(bytes)) {
                 None => stream.write_all(bytes).await?,
                 Some(Reply::Text(answer, pause)) => {

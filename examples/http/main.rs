@@ -37,6 +37,7 @@ impl ConnectionWorker for Http {
             input.push(&buffer[..count]);
             while let Some(request) = input.next() {
                 let _request = cx.request();
+                cx.tag(request.name());
                 stream.write_all(request.answer().as_bytes())?;
                 if request.is_last() {
                     return Ok(Next::Close);
@@ -67,6 +68,7 @@ impl AsyncConnectionWorker for AsyncHttp {
             input.push(&buffer[..count]);
             while let Some(request) = input.next() {
                 let _request = cx.request();
+                cx.tag(request.name());
                 stream.write_all(request.answer().as_bytes()).await?;
                 if request.is_last() {
                     return Ok(Next::Close);

@@ -67,6 +67,14 @@ impl Request {
         Some(Self::Get { path: path.to_owned(), close })
     }
 
+    /// What a death certificate calls it, should its worker die of it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Get { path, .. } => path,
+            Self::Bad => "no request",
+        }
+    }
+
     /// Whether the connection ends with its answer.
     pub(crate) fn is_last(&self) -> bool {
         !matches!(self, Self::Get { close: false, .. })

@@ -140,10 +140,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say why the last process of a worker ended
+    /// Say how and why the last process of a worker ended, and what was seen of it before
     Why {
         /// The worker's id
         id: u32,
+        /// The ends before that too, as many as are kept; --json always has them
+        #[arg(long)]
+        all: bool,
         /// As one JSON object
         #[arg(long)]
         json: bool,

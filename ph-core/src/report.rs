@@ -21,9 +21,11 @@ pub enum Report {
     LogFull,
     /// It can't boot, and why.
     Failed(String),
+    /// Words of its own, for its death certificate: of what it is about to end.
+    Said(String),
 }
 
-/// Longest reason, in bytes; what is beyond is cut. A line stays far below `PIPE_BUF`.
+/// Longest words, in bytes; what is beyond is cut. A line stays far below `PIPE_BUF`.
 const LONGEST: usize = 2048;
 
 impl Report {
@@ -34,7 +36,11 @@ impl Report {
             "recycle" => Self::Recycle,
             "broke" => Self::Broke,
             "log-full" => Self::LogFull,
-            _ => Self::Failed(words.strip_prefix("failed ")?.to_owned()),
+            _ => match words.split_once(' ')? {
+                ("failed", reason) => Self::Failed(reason.to_owned()),
+                ("said", line) => Self::Said(line.to_owned()),
+                _ => return None,
+            },
         };
         Some((serial.parse().ok()?, report))
     }
@@ -60,16 +66,17 @@ impl Reporter {
             Report::Recycle => "recycle\n",
             Report::Broke => "broke\n",
             Report::LogFull => "log-full\n",
-            Report::Failed(reason) => return self.say_failed(reason),
+            Report::Failed(reason) => return self.say_words("failed", reason),
+            Report::Said(line) => return self.say_words("said", line),
         };
         self.write(words)
     }
 
-    fn say_failed(&self, reason: &str) -> io::Result<()> {
-        let end = reason.floor_char_boundary(LONGEST);
-        // One line is one report, whatever the error's text looks like.
-        let words = reason[..end].replace(['\n', '\r'], " ");
-        self.write(&format!("failed {words}\n"))
+    fn say_words(&self, what: &str, words: &str) -> io::Result<()> {
+        let end = words.floor_char_boundary(LONGEST);
+        // One line is one report, whatever the words look like.
+        let words = words[..end].replace(['\n', '\r'], " ");
+        self.write(&format!("{what} {words}\n"))
     }
 
     /// One line in one call, and in no memory but the stack's: a page that a worker writes to has to be copied.
@@ -134,7 +141,7 @@ mod tests {
         let (mut hear, say) = io::pipe().unwrap();
         let pipe = Arc::new(File::from(std::os::fd::OwnedFd::from(say)));
         let long = "é".repeat(LONGEST);
-        let said = [Report::Ready, Report::Failed("no\nsuch host".into()), Report::Failed(long)];
+        let said = [Report::Ready, Report::Failed("no\nsuch host".into()), Report::Said(long)];
         for (serial, report) in (7..).zip(&said) {
             Reporter::new(Arc::clone(&pipe), serial).say(report).unwrap();
         }
@@ -148,7 +155,7 @@ mod tests {
             assert_eq!(heard.len(), 3);
             assert_eq!(heard[0], (7, Report::Ready));
             assert_eq!(heard[1], (8, Report::Failed("no such host".into())));
-            assert_eq!(heard[2], (9, Report::Failed("é".repeat(LONGEST / 2))));
+            assert_eq!(heard[2], (9, Report::Said("é".repeat(LONGEST / 2))));
         }
     }
 

@@ -61,7 +61,7 @@ impl Desk {
     /// Some code of the application has panicked: the worker finishes what it has and ends. The master hears of it now,
     /// since that may take long.
     pub(crate) fn panicked(&self, panic: &str) {
-        tracing::error!("worker {panic}");
+        self.post.told(panic);
         if !self.panicked.swap(true, SeqCst) {
             self.post.say(&Report::Broke);
         }

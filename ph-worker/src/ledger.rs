@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ph_core::slots::{self, Slot};
+use ph_core::slots::{self, Name, Slot};
 
 /// Where a request is entered; good until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ struct Entry {
     began: u64,
     /// Who works on it: the number of a thread, or of a connection.
     label: u64,
+    /// What the application calls it.
+    name: Name,
     older: u32,
     /// In a free entry: the next free one.
     newer: u32,
@@ -32,6 +34,8 @@ struct Entries {
     active: u64,
     /// Those that wait for something, and that the master need not watch: they are in no list.
     waiting: u64,
+    /// The one whose name is shown.
+    named: u32,
 }
 
 /// All requests of one worker, in the order in which they began: the oldest is the one that can be late.
@@ -52,8 +56,19 @@ impl Ledger {
     pub(crate) fn begin(&self, label: u64) -> Lane {
         let mut entries = self.lock();
         let lane = entries.enter(slots::now(), label);
-        self.show(&entries);
+        self.show(&mut entries);
         Lane(lane)
+    }
+
+    /// The application calls it so.
+    pub(crate) fn name(&self, lane: Lane, name: Name) {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.all.get_mut(lane.0 as usize) {
+            entry.name = name;
+        }
+        if entries.oldest == lane.0 {
+            self.slot.tag().show(&name);
+        }
     }
 
     /// Strikes out a request that has ended, and counts it.
@@ -66,7 +81,7 @@ impl Ledger {
         let mut entries = self.lock();
         let began = entries.leave(lane.0);
         self.slot.finished(count, slots::now().saturating_sub(began));
-        self.show(&entries);
+        self.show(&mut entries);
     }
 
     /// A request begins to wait for something. Its worker sees to it that it does not wait too long: it is under way, but never
@@ -75,7 +90,7 @@ impl Ledger {
     pub(crate) fn begin_waiting(&self) {
         let mut entries = self.lock();
         entries.waiting += 1;
-        self.show(&entries);
+        self.show(&mut entries);
     }
 
     /// It has ended, after so long.
@@ -84,7 +99,7 @@ impl Ledger {
         let mut entries = self.lock();
         entries.waiting -= 1;
         self.slot.finished(1, took.as_nanos() as u64);
-        self.show(&entries);
+        self.show(&mut entries);
     }
 
     /// Who has been at a request for longer than `limit`, and for how long; the longest first.
@@ -104,9 +119,16 @@ impl Ledger {
         late
     }
 
-    fn show(&self, entries: &Entries) {
-        let oldest = entries.all.get(entries.oldest as usize).map(|entry| entry.began);
-        self.slot.under_way(entries.active + entries.waiting, oldest);
+    fn show(&self, entries: &mut Entries) {
+        let oldest = entries.all.get(entries.oldest as usize);
+        self.slot.under_way(entries.active + entries.waiting, oldest.map(|entry| entry.began));
+        // The name of the last one stays until there is another.
+        if entries.named != entries.oldest
+            && let Some(oldest) = oldest
+        {
+            self.slot.tag().show(&oldest.name);
+        }
+        entries.named = entries.oldest;
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -118,11 +140,12 @@ impl Ledger {
 impl Entries {
     fn new() -> Self {
         let (oldest, newest, free) = (NONE, NONE, NONE);
-        Self { all: Vec::new(), oldest, newest, free, active: 0, waiting: 0 }
+        Self { all: Vec::new(), oldest, newest, free, active: 0, waiting: 0, named: NONE }
     }
 
     fn enter(&mut self, began: u64, label: u64) -> u32 {
-        let entry = Entry { began, label, older: self.newest, newer: NONE };
+        let name = Name::default();
+        let entry = Entry { began, label, name, older: self.newest, newer: NONE };
         let lane = self.free;
         let lane = match self.all.get_mut(lane as usize) {
             Some(place) => {

@@ -53,7 +53,7 @@ impl Frame {
             _ if panicked => exit::PANIC,
             Ok(()) => exit::DONE,
             Err(error) => {
-                tracing::error!(error = %sentence(&*error), "worker cannot go on");
+                self.context.post().told(&format!("cannot go on: {}", sentence(&*error)));
                 exit::FAILED
             }
         }
@@ -81,7 +81,7 @@ pub(crate) fn run<W>(
     match lived.and_then(|lived| dropped.map(|()| lived)) {
         Ok(lived) => frame.ended(lived, false),
         Err(panic) => {
-            tracing::error!("worker {panic}");
+            cx.post().told(&panic);
             frame.ended(Ok(()), true)
         }
     }

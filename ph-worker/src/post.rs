@@ -65,6 +65,12 @@ impl Post {
         let _ = self.reporter.say(report);
     }
 
+    /// A panic, or an error that ends the worker, is told to the log, and to the master for the worker's death certificate.
+    pub(crate) fn told(&self, end: &str) {
+        tracing::error!("worker {end}");
+        self.say(&Report::Said(end.to_owned()));
+    }
+
     /// The way on for a connection that this worker leaves, if another worker is to go on with it.
     pub(crate) fn way_on(&self, rest: &Rest) -> Option<&Channel> {
         let alone = self.board.is_stopping() || self.board.is_resting();

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_core::slots;
+use ph_core::slots::{self, Tag};
 
 use crate::ledger::Lane;
 use crate::post::Post;
@@ -46,6 +46,8 @@ pub(crate) struct Visit {
     /// When the waiting began, in the time of the slots.
     since: Cell<u64>,
     label: Cell<u64>,
+    /// The request that began last, until it ends.
+    last: Cell<Option<Lane>>,
     /// Its handler counts by itself, here or where it comes from.
     counted: Cell<bool>,
     /// Bytes that may still be read between two requests, once the worker was asked to stop.
@@ -59,6 +61,7 @@ impl Visit {
             stage: Cell::new(Stage::Over),
             since: Cell::new(0),
             label: Cell::new(label),
+            last: Cell::new(None),
             counted: Cell::new(false),
             last_call: Cell::new(None),
         }
@@ -79,7 +82,7 @@ impl Visit {
 
     /// A job begins, which is a request from its first moment.
     pub(crate) fn open_whole(&self) {
-        self.stage.set(Stage::Whole(self.post.ledger.begin(self.label.get())));
+        self.stage.set(Stage::Whole(self.begin()));
     }
 
     /// A byte went one way or the other.
@@ -102,12 +105,13 @@ impl Visit {
     /// Several requests begin that will end together, before anything else happens on this thread.
     #[cfg(feature = "rpc")]
     pub(crate) fn begin_batch(&self) -> Lane {
-        self.post.ledger.begin(self.label.get())
+        self.begin()
     }
 
     /// They have ended: so many of them.
     #[cfg(feature = "rpc")]
     pub(crate) fn end_batch(&self, lane: Lane, count: u64) {
+        self.forget(lane);
         self.post.ledger.end_all(lane, count);
         self.post.count();
     }
@@ -132,7 +136,27 @@ impl Visit {
         }
     }
 
+    /// The application calls what it is at by this name.
+    pub(crate) fn name(&self, name: &str) {
+        if let Some(lane) = self.last.get() {
+            self.post.ledger.name(lane, Tag::words(name));
+        }
+    }
+
+    fn begin(&self) -> Lane {
+        let lane = self.post.ledger.begin(self.label.get());
+        self.last.set(Some(lane));
+        lane
+    }
+
+    fn forget(&self, lane: Lane) {
+        if self.last.get() == Some(lane) {
+            self.last.set(None);
+        }
+    }
+
     fn end(&self, lane: Lane) {
+        self.forget(lane);
         self.post.ledger.end(lane);
         self.post.count();
     }
@@ -143,10 +167,8 @@ impl Visit {
         let (lane, alive) = match self.stage.get() {
             // What was taken for the whole is the first of several.
             Stage::Whole(lane) => (lane, 0),
-            Stage::Guarded(alive) => (self.post.ledger.begin(self.label.get()), alive),
-            Stage::Waiting | Stage::Moved | Stage::Idle | Stage::Over => {
-                (self.post.ledger.begin(self.label.get()), 0)
-            }
+            Stage::Guarded(alive) => (self.begin(), alive),
+            Stage::Waiting | Stage::Moved | Stage::Idle | Stage::Over => (self.begin(), 0),
         };
         self.stage.set(Stage::Guarded(alive + 1));
         Request { visit: self, lane }

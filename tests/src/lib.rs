@@ -9,6 +9,7 @@ pub mod control;
 pub mod echo;
 pub mod entry;
 pub mod foreign;
+pub mod groups;
 pub mod inspect;
 pub mod listeners;
 pub mod lives;

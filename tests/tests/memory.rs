@@ -12,6 +12,10 @@ const MIB: u64 = 1 << 20;
 /// What the log says when a worker leaves for its memory.
 const LEAVES: &str = "why=\"max_memory\"";
 
+fn bytes(sample: &Value) -> u64 {
+    sample["bytes"].as_u64().unwrap()
+}
+
 #[test]
 fn s29_leaking_workers_are_replaced_one_at_a_time() {
     const WORKERS: usize = 3;
@@ -23,7 +27,12 @@ fn s29_leaking_workers_are_replaced_one_at_a_time() {
     until("seven have left", || sandbox.told("stop").len() >= 7);
     let (entries, log) = (sandbox.entries(), sandbox.read("app.log"));
     let certificate: Value = serde_json::from_str(&sandbox.ok(&["why", "0", "--json"])).unwrap();
-    assert_eq!(certificate["cause"], "asked", "{certificate}");
+    assert_eq!(certificate["cause"], "memory limit", "{certificate}");
+    assert_eq!(certificate["exit_code"], 0, "{certificate}");
+    let grown: Vec<u64> = certificate["rss"].as_array().unwrap().iter().map(bytes).collect();
+    assert!(grown.len() >= 2 && grown[grown.len() - 1] > 32 * MIB, "{certificate}");
+    assert!(grown.windows(2).all(|pair| pair[0] <= pair[1] + MIB), "{certificate}");
+    assert!(certificate["peak_rss_bytes"].as_u64() >= grown.last().copied(), "{certificate}");
     assert!(log.matches(LEAVES).count() >= 7, "{log}");
 
     let left = left_after_their_successors(&entries);

@@ -52,7 +52,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Config(command) => config::dispatch(host, &request, &command),
         Command::Log(command) => log::dispatch(&request, &command),
         Command::Events { follow, json } => events::print(&request, follow, json),
-        Command::Why { id, json } => why::explain(&request, id, json),
+        Command::Why { id, all, json } => why::explain(&request, id, all, json),
         Command::Completions { .. } | Command::Call(_) => {
             unreachable!("answered above, without a configuration")
         }

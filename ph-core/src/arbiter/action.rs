@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::{ExitStatus, Speed, Ticket, WorkerKey};
+use super::why::Why;
 
 /// One thing to do, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,8 +107,8 @@ pub enum Outcome {
 /// Why a worker left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
-    /// It was asked to stop and did.
-    Asked,
+    /// It was asked to leave and did.
+    Asked(Why),
     /// It did not become ready: what it said, or how it ended.
     Boot(String),
     /// It was not ready by `boot_timeout`.
@@ -118,6 +119,8 @@ pub enum Cause {
     DrainTimeout,
     /// A stop that waits for nothing.
     Hurry,
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
     /// It ended by itself.
     Itself,
 }
@@ -126,11 +129,13 @@ impl Cause {
     /// The word that certificates and JSON use.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Asked(Why::MaxMemory) => "memory limit",
+            Self::Asked(_) => "asked",
             Self::Boot(_) | Self::BootTimeout(_) => "boot",
             Self::Timeout(_) => "timeout",
             Self::DrainTimeout => "drain timeout",
             Self::Hurry => "quick stop",
+            Self::OutOfMemory => "out of memory",
             Self::Itself => "crash",
         }
     }
@@ -168,7 +173,7 @@ pub enum Note {
         /// Slot.
         slot: u32,
         /// Why, in one or two words.
-        why: &'static str,
+        why: Why,
     },
     /// A worker was found above `max_memory`.
     Heavy {

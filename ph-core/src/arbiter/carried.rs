@@ -15,6 +15,7 @@ use super::policy::Policy;
 use super::seat::{Crashes, Seat};
 use super::status::Totals;
 use super::upgrade::Upgrade;
+use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
@@ -64,8 +65,8 @@ struct CarriedWorker {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum CarriedState {
     Booting { deadline: Option<Distance>, settles: Option<Distance> },
-    Ready { since: Distance, recycle_at: Option<Distance>, outdated: Option<String>, above: u8 },
-    Draining { deadline: Option<Distance>, speed: Speed, late: Option<Duration> },
+    Ready { since: Distance, recycle_at: Option<Distance>, outdated: Option<Why>, above: u8 },
+    Draining { deadline: Option<Distance>, speed: Speed, late: Option<Duration>, why: Why },
     Broken { deadline: Option<Distance> },
     Killed { cause: Cause },
 }
@@ -88,21 +89,8 @@ struct CarriedChange {
     took: Duration,
 }
 
-/// The words that an arbiter has for reasons and for kinds of change.
-const WORDS: [&str; 12] = [
-    "max_requests",
-    "max_lifetime",
-    "max_memory",
-    "timeout",
-    "restarted",
-    "idle",
-    "reload",
-    "upgrade",
-    "scale",
-    "restart",
-    "stop worker",
-    "stop",
-];
+/// The words that an arbiter has for kinds of change.
+const WORDS: [&str; 6] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop"];
 
 /// The word of ours that this is. What another program may have called differently is a change all the same.
 fn known(word: &str) -> &'static str {
@@ -138,13 +126,15 @@ impl Anchor {
             State::Ready { since, recycle_at, outdated, above } => CarriedState::Ready {
                 since: self.distance(*since),
                 recycle_at: far(recycle_at),
-                outdated: outdated.map(ToOwned::to_owned),
+                outdated: *outdated,
                 above: *above,
             },
-            State::Draining { deadline, speed, late } => {
-                let deadline = far(deadline);
-                CarriedState::Draining { deadline, speed: *speed, late: *late }
-            }
+            State::Draining { deadline, speed, late, why } => CarriedState::Draining {
+                deadline: far(deadline),
+                speed: *speed,
+                late: *late,
+                why: *why,
+            },
             State::Broken { deadline } => CarriedState::Broken { deadline: far(deadline) },
             State::Killed { cause } => CarriedState::Killed { cause: cause.clone() },
         };
@@ -166,11 +156,11 @@ impl Anchor {
             CarriedState::Ready { since, recycle_at, outdated, above } => State::Ready {
                 since: self.instant(since),
                 recycle_at: at(recycle_at),
-                outdated: outdated.as_deref().map(known),
+                outdated,
                 above,
             },
-            CarriedState::Draining { deadline, speed, late } => {
-                State::Draining { deadline: at(deadline), speed, late }
+            CarriedState::Draining { deadline, speed, late, why } => {
+                State::Draining { deadline: at(deadline), speed, late, why }
             }
             CarriedState::Broken { deadline } => State::Broken { deadline: at(deadline) },
             CarriedState::Killed { cause } => State::Killed { cause },

@@ -48,15 +48,18 @@ impl Arbiter {
         let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
         let worker = seat.workers.remove(at);
         let ready_for = worker.ready_for(now);
+        let starved = status == ExitStatus::OutOfMemory;
+        let itself = if starved { Cause::OutOfMemory } else { Cause::Itself };
         let (unasked, cause) = match worker.state {
             State::Booting { .. } => {
                 let said = worker.told.unwrap_or_else(|| format!("ended in boot with {status}"));
                 (true, Cause::Boot(said))
             }
-            State::Ready { .. } => (true, Cause::Itself),
-            State::Draining { .. } => (false, Cause::Asked),
+            State::Ready { .. } => (true, itself),
+            State::Draining { .. } if starved => (false, itself),
+            State::Draining { why, .. } => (false, Cause::Asked(why)),
             // So was what follows from this.
-            State::Broken { .. } => (false, Cause::Itself),
+            State::Broken { .. } => (false, itself),
             // What follows from it was decided when it was killed.
             State::Killed { cause } => (false, cause),
         };
@@ -65,8 +68,8 @@ impl Arbiter {
                 self.totals.killed += 1;
             }
             Cause::Itself if status.success() => self.totals.exited += 1,
-            Cause::Itself | Cause::Boot(_) => self.totals.crashed += 1,
-            Cause::Asked => self.totals.exited += 1,
+            Cause::Itself | Cause::OutOfMemory | Cause::Boot(_) => self.totals.crashed += 1,
+            Cause::Asked(_) => self.totals.exited += 1,
         }
         let lived = now - worker.spawned;
         out.push(Action::Tell(Note::Died {

@@ -22,7 +22,7 @@ pub struct WorkerKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
-/// How a process ended, as `waitid(2)` tells it.
+/// How a process ended, as `waitid(2)` tells it, and the kernel's count of those that it kills for want of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitStatus {
     /// It called `exit` with this code.
@@ -34,6 +34,8 @@ pub enum ExitStatus {
         /// Whether a core was dumped.
         core: bool,
     },
+    /// The kernel ended it by KILL for want of memory.
+    OutOfMemory,
 }
 
 impl ExitStatus {
@@ -54,6 +56,7 @@ impl fmt::Display for ExitStatus {
                 }
                 if *core { f.write_str(" (core dumped)") } else { Ok(()) }
             }
+            Self::OutOfMemory => f.write_str("SIGKILL (out of memory)"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::action::{Action, Cause, Note};
 use super::event::WorkerKey;
+use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, GAP, kill};
 
@@ -30,7 +31,7 @@ impl Arbiter {
                         kill(worker, cause, out);
                     }
                     State::Broken { .. } => kill(worker, Cause::DrainTimeout, out),
-                    State::Ready { outdated, .. } => *outdated = Some("max_lifetime"),
+                    State::Ready { outdated, .. } => *outdated = Some(Why::MaxLifetime),
                     State::Killed { .. } => {}
                 }
             }
@@ -87,7 +88,7 @@ impl Arbiter {
         match &mut worker.state {
             // What else it works on is not to blame: it gets a successor, and then the time that every drain gets.
             State::Ready { outdated, .. } if shared => {
-                outdated.get_or_insert("timeout");
+                outdated.get_or_insert(Why::Timeout);
             }
             State::Draining { deadline: Some(_), late, .. } if shared => *late = Some(age),
             State::Ready { .. } => self.kill_unasked(now, key, &Cause::Timeout(age), out),

@@ -12,6 +12,7 @@ use super::event::{Load, WorkerKey};
 use super::policy::Band;
 use super::scaler::{Decision, Sample, Scaler};
 use super::seat::Seat;
+use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
@@ -122,7 +123,7 @@ impl Arbiter {
         let open = seat.open;
         let Some(worker) = seat.worker(key) else { return };
         let State::Ready { outdated, .. } = &mut worker.state else { return };
-        *outdated = Some("idle");
+        *outdated = Some(Why::Idle);
         // Otherwise it is replaced.
         if open && alone && too_many {
             self.close_seat(key.slot);

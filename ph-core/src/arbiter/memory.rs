@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Arbiter;
 use super::action::{Action, Note};
 use super::event::WorkerKey;
+use super::why::Why;
 use super::worker::{State, Worker};
 
 /// Between two looks while nobody is above the limit.
@@ -64,7 +65,7 @@ impl Arbiter {
             *above += 1;
             let last = *above == LOOKS;
             if last {
-                *outdated = Some("max_memory");
+                *outdated = Some(Why::MaxMemory);
             } else {
                 self.weigh = self.weigh.map(|at| at.min(now + CLOSER));
             }

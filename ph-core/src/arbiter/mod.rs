@@ -39,6 +39,7 @@ mod scaler;
 mod seat;
 mod status;
 mod upgrade;
+mod why;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
 pub use upgrade::Departure;
 use upgrade::Upgrade;
+pub use why::Why;
 use worker::{State, Worker};
 
 /// A deadline missed by more than this was not missed by a busy master, but by a stopped one.
@@ -266,7 +268,7 @@ impl Arbiter {
                     worker.told = Some(reason);
                 }
             }
-            Event::Recycle { worker } => self.outdate(worker, "max_requests"),
+            Event::Recycle { worker } => self.outdate(worker, Why::MaxRequests),
             Event::Broke { worker } => self.broke(now, worker, out),
             Event::Busy { worker, since } => self.busy(now, worker, since, out),
             Event::Weighed(weights) => self.weighed(now, weights, out),
@@ -292,6 +294,13 @@ impl Arbiter {
         }
     }
 
+    /// Whether this worker is one that was killed, and of whose end only the notice is missing.
+    pub fn has_killed(&self, key: WorkerKey) -> bool {
+        let seat = self.seats.get(&key.slot);
+        let worker = seat.and_then(|seat| seat.workers.iter().find(|worker| worker.key == key));
+        worker.is_some_and(|worker| matches!(worker.state, State::Killed { .. }))
+    }
+
     fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
         self.seats.get_mut(&key.slot)?.worker(key)
     }
@@ -313,7 +322,7 @@ impl Arbiter {
         self.canary_ready(generation);
     }
 
-    fn outdate(&mut self, key: WorkerKey, why: &'static str) {
+    fn outdate(&mut self, key: WorkerKey, why: Why) {
         if let Some(Worker { state: State::Ready { outdated, .. }, .. }) = self.worker(key) {
             outdated.get_or_insert(why);
         }

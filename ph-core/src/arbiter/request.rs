@@ -6,6 +6,7 @@ use super::action::{Action, LastChange, Note, Outcome, Verdict};
 use super::change::{Goal, Waiter};
 use super::event::{ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use super::seat::Seat;
+use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
@@ -99,7 +100,7 @@ impl Arbiter {
             seat.wait = None;
             for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
                 if let State::Ready { outdated, .. } = &mut worker.state {
-                    outdated.get_or_insert("restarted");
+                    outdated.get_or_insert(Why::Restarted);
                 }
                 old.push(worker.key);
             }

@@ -6,6 +6,7 @@ use super::action::{Action, Note};
 use super::change::Stage;
 use super::event::{Speed, WorkerKey};
 use super::seat::Seat;
+use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
@@ -66,7 +67,7 @@ impl Arbiter {
                 let policy = &self.policy;
                 for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
                     if worker.is_active() {
-                        retire(worker, policy, Speed::Graceful, "resting", now, out);
+                        retire(worker, policy, Speed::Graceful, Why::Resting, now, out);
                     }
                 }
             }
@@ -126,10 +127,10 @@ impl Arbiter {
             let last = ready().map(|other| other.key.serial).max();
             for worker in &mut seat.workers {
                 if !seat.open && worker.is_active() {
-                    retire(worker, policy, Speed::Graceful, "scaled down", now, out);
+                    retire(worker, policy, Speed::Graceful, Why::ScaledDown, now, out);
                 } else if worker.is_stale(generation) && (fresh || last != Some(worker.key.serial))
                 {
-                    retire(worker, policy, Speed::Graceful, "replaced", now, out);
+                    retire(worker, policy, Speed::Graceful, Why::Replaced, now, out);
                 }
             }
         }
@@ -148,7 +149,7 @@ impl Arbiter {
                 if census.active <= most {
                     return;
                 }
-                retire(worker, policy, Speed::Graceful, "scaled down", now, out);
+                retire(worker, policy, Speed::Graceful, Why::ScaledDown, now, out);
                 census.active -= 1;
                 census.current -= u32::from(worker.generation == self.generation);
             }
@@ -209,7 +210,7 @@ impl Arbiter {
                 let policy = &self.policy;
                 let Some(seat) = self.seats.get_mut(&slot) else { continue };
                 for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
-                    retire(worker, policy, Speed::Graceful, "replaced", now, out);
+                    retire(worker, policy, Speed::Graceful, Why::Replaced, now, out);
                     census.ready -= 1;
                     census.active -= 1;
                 }
@@ -277,7 +278,7 @@ impl Arbiter {
                 State::Killed { .. } => false,
             };
             if slower {
-                retire(worker, policy, speed, "stopping", now, out);
+                retire(worker, policy, speed, Why::Stopping, now, out);
             }
         }
     }
@@ -288,7 +289,7 @@ pub(super) fn retire(
     worker: &mut Worker,
     policy: &super::Policy,
     speed: Speed,
-    why: &'static str,
+    why: Why,
     now: Instant,
     out: &mut Vec<Action>,
 ) {
@@ -300,10 +301,10 @@ pub(super) fn retire(
         State::Ready { outdated: Some(reason), .. } => reason,
         _ => why,
     };
-    if speed == Speed::Graceful && why != "stopping" {
+    if speed == Speed::Graceful && why != Why::Stopping {
         out.push(Action::Tell(Note::Retiring { slot: worker.key.slot, why }));
     }
     out.push(Action::Stop { worker: worker.key, speed });
     let deadline = policy.drain(speed == Speed::Quick).map(|limit| now + limit);
-    worker.state = State::Draining { deadline, speed, late: None };
+    worker.state = State::Draining { deadline, speed, late: None, why };
 }

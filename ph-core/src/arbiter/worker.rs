@@ -6,6 +6,7 @@ use super::action::Cause;
 use super::event::{Speed, WorkerKey};
 use super::memory::LOOKS;
 use super::policy::Policy;
+use super::why::Why;
 
 /// A worker from its spawn until it is reaped.
 #[derive(Clone, Debug)]
@@ -24,9 +25,9 @@ pub(super) enum State {
     Booting { deadline: Option<Instant>, settles: Option<Instant> },
     /// It works. `outdated` when it is to be replaced although its generation is current; `above` counts the looks
     /// in a row that found it above `max_memory`.
-    Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<&'static str>, above: u8 },
-    /// It was asked to leave. `late` is the age of a request past `timeout` that it is still at.
-    Draining { deadline: Option<Instant>, speed: Speed, late: Option<Duration> },
+    Ready { since: Instant, recycle_at: Option<Instant>, outdated: Option<Why>, above: u8 },
+    /// It was asked to leave, and why. `late` is the age of a request past `timeout` that it is still at.
+    Draining { deadline: Option<Instant>, speed: Speed, late: Option<Duration>, why: Why },
     /// Its code has panicked, and it leaves by itself when it has finished what else it had in hand.
     Broken { deadline: Option<Instant> },
     /// Its group got KILL; only the kernel's notice is missing.

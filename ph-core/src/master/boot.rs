@@ -13,14 +13,17 @@ use ph_signal::{MaskGuard, Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
 
 use super::accounts::Accounts;
+use super::autopsy::Patience;
 use super::binding::{self, BindingError};
-use super::certificate::Certificates;
+use super::certificates::Certificates;
 use super::children::Children;
 use super::control::Control;
+use super::curve::Turn;
 use super::events::Events;
 use super::foreign::Notices;
 use super::generation::Generation;
 use super::poll::{Poll, Token};
+use super::pressure::Pressure;
 use super::privileges::Objection;
 use super::{Hooks, Launch, Master, Predecessor, privileges};
 use crate::arbiter::{Arbiter, Event, Outcome, Policy};
@@ -225,6 +228,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         slots,
         control,
         certificates: Certificates::default(),
+        pressure: Pressure::new(None),
+        turn: Turn::new(),
+        patience: Patience::new(),
         events: Events::default(),
         reopened: 0,
         accounts: Accounts::default(),

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Program;
 use super::accounts::Accounts;
 use super::certificate::Certificate;
+use super::children::History;
 use super::control::CarriedControl;
 use super::estate::VERSION;
 use crate::arbiter;
@@ -43,6 +44,8 @@ pub(super) struct Carried {
     /// Figures of calls of workers that have ended.
     pub(super) calls: calls::Sums,
     pub(super) certificates: Vec<Certificate>,
+    /// Processes killed for want of memory, by the kernel's count, that were told of.
+    pub(super) explained: Option<u64>,
     pub(super) events: Vec<Box<str>>,
     /// The soft limit on descriptors that workers get.
     pub(super) limit: Option<u64>,
@@ -107,6 +110,7 @@ pub(super) struct CarriedChild {
     pub(super) reopened: u64,
     pub(super) born: u64,
     pub(super) asked: bool,
+    pub(super) history: Box<History>,
     pub(super) foreign: Option<CarriedForeign>,
 }
 

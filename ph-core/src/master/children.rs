@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
+use super::autopsy::Examination;
 use super::cells::Cells;
+use super::curve::Curve;
 use super::foreign::Foreign;
+use super::last_lines::LastLines;
 use crate::arbiter::WorkerKey;
-use crate::sys::pidfd::PidFd;
+use crate::sys::cgroup::Scope;
+use crate::sys::pidfd::{PidFd, Used};
 
 /// One worker's process, from its fork until it is reaped.
 pub(super) struct Child {
@@ -25,6 +30,26 @@ pub(super) struct Child {
     pub(super) asked: bool,
     /// What there is of a program; none for a copy of the master.
     pub(super) foreign: Option<Foreign>,
+    /// What is known for its death certificate. Apart, so that children are small: the less is moved about, the fewer pages a
+    /// fork has to copy.
+    pub(super) history: Box<History>,
+}
+
+/// What is taken down of a worker in its life, to be told at its end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct History {
+    /// How its memory has grown.
+    pub(super) curve: Curve,
+    /// What it was doing when it had to be killed.
+    pub(super) examined: Option<Examination>,
+    /// The last lines that it said.
+    pub(super) output: LastLines,
+    /// What it said of its own end.
+    pub(super) said: Option<String>,
+    /// What it had used when it ended.
+    pub(super) used: Used,
+    /// By whose count the kernel has killed it for want of memory.
+    pub(super) oom: Option<Scope>,
 }
 
 #[derive(Default)]
@@ -74,6 +99,11 @@ impl Children {
     /// The worker with this pid; an adopted orphan has none.
     pub(super) fn serial_of(&self, pid: Pid) -> Option<u64> {
         self.serial_of.get(&pid).copied()
+    }
+
+    /// The first with this number or a higher one, in the order in which they were made.
+    pub(super) fn at_or_after(&mut self, serial: u64) -> Option<&mut Child> {
+        self.by_serial.range_mut(serial..).next().map(|(_, child)| child)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Child> {

@@ -18,7 +18,7 @@ use crate::listen::{CarriedBundle, Listener};
 
 /// Of all that one master tells another: this message, what is [carried](super::carried) through an exec, and the layout of
 /// the slots. A master of another version can't take over.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Descriptors in one message, at most: the kernel's limit (`SCM_MAX_FD`).
 const MOST_DESCRIPTORS: usize = 253;
 /// Bytes of words, at most.

@@ -95,16 +95,11 @@ impl Master<'_> {
                     json!({ "id": slot, "generation": generation, "took_s": seconds(took) });
                 ("worker_ready", fields)
             }
-            Note::Died { worker, generation, status, cause, lived } => {
-                let fields = json!({
-                    "generation": generation,
-                    "status": status.to_string(),
-                    "cause": cause.word(),
-                    "lived_s": seconds(lived),
-                });
-                ("worker_ended", self.about(worker, fields))
+            // Told with its certificate.
+            Note::Died { .. } => return,
+            Note::Retiring { slot, why } => {
+                ("worker_retiring", json!({ "id": slot, "why": why.word() }))
             }
-            Note::Retiring { slot, why } => ("worker_retiring", json!({ "id": slot, "why": why })),
             Note::Heavy { slot, bytes, limit, last } => {
                 let fields =
                     json!({ "id": slot, "bytes": bytes, "max_memory": limit, "replaced": last });

@@ -5,26 +5,31 @@
 //! deadline. There is no second place where the master waits.
 
 mod accounts;
+mod autopsy;
 mod binding;
 mod boot;
 mod bundles;
 mod carried;
 mod cells;
 mod certificate;
+mod certificates;
 mod children;
 mod control;
+mod curve;
 mod estate;
 mod events;
 mod exposure;
 mod foreign;
 mod generation;
 mod hearing;
+mod last_lines;
 mod load;
 mod manager;
 mod narrate;
 mod perform;
 mod poll;
 mod predecessor;
+mod pressure;
 mod privileges;
 mod question;
 mod reading;
@@ -56,12 +61,14 @@ use crate::sys::guard::Guard;
 use crate::sys::lock::{Lock, PidFile};
 use crate::sys::title::Title;
 use accounts::Accounts;
+use autopsy::Patience;
 pub use boot::StartError;
-use certificate::Certificates;
+use certificates::Certificates;
 use children::Children;
 use control::Control;
 #[doc(hidden)]
 pub use control::fuzz;
+use curve::Turn;
 use events::Events;
 pub use exposure::exposure;
 use foreign::Notices;
@@ -70,6 +77,7 @@ use hearing::Hearing;
 use manager::Manager;
 use poll::{Poll, Token};
 pub use predecessor::{Predecessor, decline, is_summoned};
+use pressure::Pressure;
 pub use question::{ARGUMENT as QUESTION, Question};
 use reading::Reading;
 pub use resume::Resumed;
@@ -140,6 +148,9 @@ struct Master<'a> {
     slots: Slots,
     control: Control,
     certificates: Certificates,
+    pressure: Pressure,
+    turn: Turn,
+    patience: Patience,
     events: Events,
     /// How often the log was reopened.
     reopened: u64,
@@ -243,6 +254,7 @@ impl Master<'_> {
             if deadline.is_some_and(|at| at <= Instant::now()) {
                 self.feed(Event::Tick);
             }
+            self.look_around();
         }
     }
 

@@ -1,10 +1,9 @@
 //! The arbiter's notes as log lines.
 
-use std::time::Duration;
-
 use tracing::{debug, error, info, warn};
 
-use crate::arbiter::{Cause, ExitStatus, Note};
+use super::certificate::Certificate;
+use crate::arbiter::{Cause, Note};
 
 pub(super) fn note(note: &Note) {
     match note {
@@ -15,7 +14,7 @@ pub(super) fn note(note: &Note) {
         Note::Ready { slot, generation, took, first: false } => {
             info!(slot, generation, took = ?took, "worker ready");
         }
-        Note::Retiring { slot, why } => info!(slot, why, "worker asked to leave"),
+        Note::Retiring { slot, why } => info!(slot, why = why.word(), "worker asked to leave"),
         Note::Heavy { slot, bytes, limit, last: true } => {
             info!(slot, bytes, max_memory = limit, "worker takes too much memory: replacing it");
         }
@@ -48,16 +47,23 @@ pub(super) fn note(note: &Note) {
     }
 }
 
-pub(super) fn died(slot: u32, pid: i32, status: ExitStatus, cause: &Cause, lived: Duration) {
+pub(super) fn died(certificate: &Certificate, cause: &Cause) {
+    let Certificate { slot, pid, status, lived, requests, .. } = certificate;
+    let remark = certificate.remark();
     match cause {
-        Cause::Asked | Cause::Hurry => info!(slot, pid, lived = ?lived, "worker left: {status}"),
+        Cause::Asked(_) | Cause::Hurry => {
+            info!(slot, pid, lived = ?lived, requests, "worker left: {status}{remark}");
+        }
         Cause::Boot(reason) => error!(slot, pid, %reason, "worker could not boot: {status}"),
         Cause::Itself if status.success() => {
-            warn!(slot, pid, lived = ?lived, "worker left unasked: {status}");
+            warn!(slot, pid, lived = ?lived, requests, "worker left unasked: {status}{remark}");
         }
-        Cause::Itself => error!(slot, pid, lived = ?lived, "worker crashed: {status}"),
+        Cause::Itself | Cause::OutOfMemory => {
+            error!(slot, pid, lived = ?lived, requests, "worker crashed: {status}{remark}");
+        }
         Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout => {
-            warn!(slot, pid, lived = ?lived, cause = cause.word(), "worker ended: {status}");
+            let cause = cause.word();
+            warn!(slot, pid, lived = ?lived, requests, cause, "worker ended: {status}{remark}");
         }
     }
 }

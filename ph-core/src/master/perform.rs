@@ -7,6 +7,7 @@ use super::children::Child;
 use super::{Master, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::report::Report;
+use crate::sys::pidfd::Used;
 use crate::sys::{memory, orphans, pidfd, procfs};
 
 impl Master<'_> {
@@ -19,6 +20,7 @@ impl Master<'_> {
                 self.ask_to_stop(worker, speed);
             }
             Action::Kill { worker } => {
+                self.examine(&worker);
                 if let Some(child) = self.children.get(worker.serial) {
                     end_group(child);
                     self.accounts.workers.killed += 1;
@@ -112,8 +114,10 @@ impl Master<'_> {
     #[inline(never)]
     fn weigh(&mut self, workers: &[WorkerKey]) {
         let weight = |worker: &WorkerKey| {
-            let child = self.children.get(worker.serial)?;
-            Some((*worker, memory::of(child.process.pid())?.private))
+            let child = self.children.get_mut(worker.serial)?;
+            let usage = memory::of(child.process.pid())?;
+            child.history.curve.record(usage.resident);
+            Some((*worker, usage.private))
         };
         let weights = workers.iter().filter_map(weight).collect();
         self.queue.push_back(Event::Weighed(weights));
@@ -186,32 +190,14 @@ impl Master<'_> {
         if let Some(manager) = &self.manager {
             manager.hear(note);
         }
+        if let Note::Died { worker, generation, status, cause, lived } = note {
+            return self.certify(worker, *generation, *status, cause, *lived);
+        }
         self.happen_noted(note);
         let pid = |worker: &WorkerKey| {
             self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
         };
         match note {
-            Note::Died { worker, generation, status, cause, lived } => {
-                let pid = pid(worker);
-                let requests = self
-                    .children
-                    .get(worker.serial)
-                    .map_or(0, |child| self.slots.items()[child.cell].requests());
-                let foreign = self.children.get(worker.serial).and_then(|it| it.foreign.as_ref());
-                let output = foreign.iter().flat_map(|foreign| foreign.output.last());
-                let output = output.map(ToOwned::to_owned).collect();
-                self.certificates.issue(super::certificate::Certificate {
-                    slot: worker.slot,
-                    pid,
-                    generation: *generation,
-                    status: *status,
-                    cause: cause.clone(),
-                    lived: *lived,
-                    requests,
-                    output,
-                });
-                narrate::died(worker.slot, pid, *status, cause, *lived);
-            }
             Note::Stopping { .. } => {
                 crate::slots::board(&self.slots).begin_stop();
                 self.open_account();
@@ -234,7 +220,7 @@ impl Master<'_> {
     pub(super) fn hear(&mut self) {
         for (serial, report) in self.hearing.listen() {
             // One that is reaped has nothing more to say.
-            let Some(child) = self.children.get(serial) else { continue };
+            let Some(child) = self.children.get_mut(serial) else { continue };
             let worker = child.key;
             let follows = child.foreign.is_none() && child.reopened != self.reopened;
             if report == Report::Ready && follows {
@@ -248,6 +234,11 @@ impl Master<'_> {
                 // The loop looks at that in each of its turns: this is to wake it.
                 Report::LogFull => continue,
                 Report::Failed(reason) => Event::BootFailed { worker, reason },
+                Report::Said(line) => {
+                    child.history.output.add(&line);
+                    child.history.said = Some(line);
+                    continue;
+                }
             });
         }
         self.work_off();
@@ -257,17 +248,26 @@ impl Master<'_> {
     pub(super) fn mourn(&mut self, serial: u64) {
         self.hear();
         self.finish_output(serial);
-        let Some(child) = self.children.get(serial) else { return };
-        let status = match child.process.look() {
-            Ok(Some(status)) => status,
+        self.turn.wait();
+        let Some(child) = self.children.get_mut(serial) else { return };
+        let worker = child.key;
+        let (mut status, used) = match child.process.look() {
+            Ok(Some(end)) => end,
             Ok(None) => return,
             Err(error) => {
                 // Somebody else has reaped it: all that is known is that it has ended.
                 tracing::error!(slot = child.key.slot, %error, "a worker's end was taken by another");
-                ExitStatus::Code(-1)
+                (ExitStatus::Code(-1), Used::default())
             }
         };
-        let worker = child.key;
+        child.history.used = used;
+        // Whom the master has killed, it has killed for reasons of its own.
+        if !self.arbiter.has_killed(worker) {
+            child.history.oom = self.pressure.explain(status);
+            if child.history.oom.is_some() {
+                status = ExitStatus::OutOfMemory;
+            }
+        }
         self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());
         self.feed(Event::Exited { worker, status });
     }

@@ -99,6 +99,7 @@ impl Master<'_> {
             born: child.born,
             asked: child.asked,
             foreign: child.foreign.as_ref().map(Foreign::carry),
+            history: child.history.clone(),
         };
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd();
         let stamp = Stamp::now();
@@ -113,7 +114,8 @@ impl Master<'_> {
             reopened: self.reopened,
             accounts: self.accounts.clone(),
             calls: self.calls.as_ref().map(|calls| calls.ended().clone()).unwrap_or_default(),
-            certificates: self.certificates.all().cloned().collect(),
+            certificates: self.certificates.all().into_iter().cloned().collect(),
+            explained: self.pressure.explained(),
             events: self.events.all().cloned().collect(),
             limit: self.descriptors,
             plan: current.plan.clone(),

@@ -73,7 +73,6 @@ impl Master<'_> {
     fn why(&self, slot: u32) -> Result<Value, RpcError> {
         let certificate = self.certificates.of(slot);
         certificate
-            .map(super::certificate::Certificate::value)
             .ok_or_else(|| RpcError::failed(format!("no process of worker {slot} has ended yet")))
     }
 

@@ -10,17 +10,20 @@ use ph_config::Settings;
 use ph_config::value::choice::Accept;
 use ph_signal::{Signal, Source};
 
+use super::autopsy::Patience;
 use super::boot::{self, StartError, TAKEN};
 use super::carried::{Carried, CarriedChild};
 use super::cells::Cells;
-use super::certificate::Certificates;
+use super::certificates::Certificates;
 use super::children::{Child, Children};
 use super::control::Control;
+use super::curve::Turn;
 use super::events::Events;
 use super::foreign::{Foreign, Notices};
 use super::generation::Generation;
 use super::hearing::Hearing;
 use super::poll::{Poll, Token};
+use super::pressure::Pressure;
 use super::reexec::{self, RESUME, RETURNED};
 use super::{Launch, Manager, Master, Program};
 use crate::arbiter::{Arbiter, Event, Policy};
@@ -246,7 +249,7 @@ fn take_over<'a>(
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
     for (child, process) in carried.children.into_iter().zip(processes) {
-        let CarriedChild { key, cell, bound, reopened, born, asked, foreign, .. } = child;
+        let CarriedChild { key, cell, bound, reopened, born, asked, foreign, history, .. } = child;
         let foreign = foreign.map(|foreign| Foreign::resume(foreign, adopt)).transpose()?;
         if let Some(foreign) = &foreign {
             poll.add(&foreign.output, Token::Output(key.serial))?;
@@ -254,7 +257,17 @@ fn take_over<'a>(
         if let Some(guard) = &guard {
             guard.watch(cell, process.pid());
         }
-        children.insert(Child { key, process, cell, bound, reopened, born, asked, foreign });
+        children.insert(Child {
+            key,
+            process,
+            cell,
+            bound,
+            reopened,
+            born,
+            asked,
+            foreign,
+            history,
+        });
     }
     // The new one watches by now.
     if let Some(number) = open.lifeline {
@@ -283,6 +296,9 @@ fn take_over<'a>(
         slots,
         control,
         certificates,
+        pressure: Pressure::new(carried.explained),
+        turn: Turn::new(),
+        patience: Patience::new(),
         events: Events::of(carried.events),
         reopened: carried.reopened,
         accounts: carried.accounts,

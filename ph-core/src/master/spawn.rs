@@ -140,7 +140,7 @@ impl Master<'_> {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
             match self.watch(pid, key, foreign.as_ref()) {
                 Ok(process) => {
-                    let asked = false;
+                    let (asked, history) = (false, Box::default());
                     self.children.insert(Child {
                         key,
                         process,
@@ -150,6 +150,7 @@ impl Master<'_> {
                         born,
                         asked,
                         foreign,
+                        history,
                     });
                     self.accounts.workers.started += 1;
                     self.happen_born(&key, generation);

@@ -23,6 +23,11 @@ use crate::log::Tally;
 use crate::sys::SysError;
 use crate::sys::shared::SharedTable;
 
+/// What a worker calls its request, where the master reads it.
+pub type Tag = Text<6>;
+/// The same, where the worker keeps it.
+pub type Name = [u64; 6];
+
 /// How many slots there are: as many as a master can have workers.
 pub const COUNT: usize = 65_536;
 /// Bytes of a slot: two cache lines, since processors fetch them in pairs.
@@ -42,6 +47,7 @@ pub struct Slot {
     connections: AtomicU64,
     claim: Claim,
     last: AtomicU32,
+    tag: Tag,
 }
 
 const _: () = assert!(size_of::<Slot>() == SIZE);
@@ -68,6 +74,12 @@ impl Slot {
         }
         self.claim.clear();
         self.last.store(0, Relaxed);
+        self.tag.clear();
+    }
+
+    /// What the application calls its oldest request under way; or, with none, the last that was that.
+    pub fn tag(&self) -> &Tag {
+        &self.tag
     }
 
     /// The master says that nobody will come after this worker: what waits in its own queues is its to serve.

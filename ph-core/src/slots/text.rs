@@ -18,14 +18,30 @@ impl<const WORDS: usize> Text<WORDS> {
     /// Bytes that are kept of a text.
     pub const MOST: usize = 8 * WORDS;
 
-    /// Takes the place of what was there. What is too long is cut.
-    pub fn set(&self, text: &str) {
+    /// As much of a text as there is room for.
+    pub fn words(text: &str) -> [u64; WORDS] {
         let end = text.floor_char_boundary(Self::MOST);
         let mut bytes = text.as_bytes()[..end].iter();
-        for word in &self.0 {
+        [(); WORDS].map(|()| {
             let mut part = [0; 8];
             part.iter_mut().zip(&mut bytes).for_each(|(to, from)| *to = *from);
-            word.store(u64::from_ne_bytes(part), Relaxed);
+            u64::from_ne_bytes(part)
+        })
+    }
+
+    /// Takes the place of what was there. What is too long is cut.
+    pub fn set(&self, text: &str) {
+        self.show(&Self::words(text));
+    }
+
+    /// The same by its words.
+    pub fn show(&self, words: &[u64; WORDS]) {
+        for (to, word) in self.0.iter().zip(words) {
+            to.store(*word, Relaxed);
+            // What comes after is not read.
+            if *word == 0 {
+                break;
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod accept_lock;
 pub mod account;
 pub mod activation;
+pub mod cgroup;
 pub mod cpu;
 pub mod daemon;
 pub mod environment;
@@ -24,6 +25,7 @@ pub mod resolver;
 pub mod reuseport;
 pub mod shared;
 pub mod tcp;
+pub mod threads;
 pub mod title;
 
 use std::io;

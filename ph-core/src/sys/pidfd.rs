@@ -2,14 +2,27 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 use ph_signal::Signal;
 use ph_signal::send::SendError;
 use rustix::process::PidfdFlags;
+use serde::{Deserialize, Serialize};
 
 use super::cvt;
 use crate::arbiter::ExitStatus;
+
+/// What a process has used in its life, as the kernel tells who waits for it (getrusage(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Processor time in its own code, and in that of children that it has waited for.
+    pub user: Duration,
+    /// The same in the kernel.
+    pub system: Duration,
+    /// The most that it, or one of those children, had in memory, in bytes.
+    pub peak: u64,
+}
 
 /// A descriptor of one process (`pidfd_open(2)`); readable once it has ended.
 #[derive(Debug)]
@@ -32,14 +45,14 @@ impl PidFd {
         self.pid
     }
 
-    /// How the child ended, or `None` while it lives. It stays a zombie: its pid and group stay ours.
-    pub fn look(&self) -> io::Result<Option<ExitStatus>> {
+    /// How the child ended, and what it had used; `None` while it lives. It stays a zombie: its pid and group stay ours.
+    pub fn look(&self) -> io::Result<Option<(ExitStatus, Used)>> {
         self.wait(libc::WNOWAIT)
     }
 
     /// Reaps the ended child.
     pub fn reap(&self) -> io::Result<Option<ExitStatus>> {
-        self.wait(0)
+        Ok(self.wait(0)?.map(|(status, _)| status))
     }
 
     /// Sends a signal to exactly this process: while its entry here is unreaped, its pid is nobody else's.
@@ -52,9 +65,9 @@ impl PidFd {
         ph_signal::killpg(self.pid.as_raw(), Signal::KILL)
     }
 
-    fn wait(&self, options: libc::c_int) -> io::Result<Option<ExitStatus>> {
+    fn wait(&self, options: libc::c_int) -> io::Result<Option<(ExitStatus, Used)>> {
         let id = self.fd.as_raw_fd() as libc::id_t;
-        Ok(waitid(libc::P_PIDFD, id, options)?.map(|(_, status)| status))
+        Ok(waitid(libc::P_PIDFD, id, options)?.map(|(_, status, used)| (status, used)))
     }
 }
 
@@ -72,22 +85,25 @@ pub fn reap_child(pid: Pid) -> bool {
 
 /// One of the children that have ended and are not reaped; it stays so, and is the one until it is reaped.
 pub fn ended_child() -> Option<Pid> {
-    waitid(libc::P_ALL, 0, libc::WNOWAIT).ok()?.map(|(pid, _)| pid)
+    waitid(libc::P_ALL, 0, libc::WNOWAIT).ok()?.map(|(pid, ..)| pid)
 }
 
-/// `waitid(2)` for ended children, without waiting. Real-time signals included, which is why it is our own call.
+/// `waitid(2)` for ended children, without waiting. Real-time signals included, and what was used, which the C library's
+/// function does not ask for: hence our own call.
 fn waitid(
     kind: libc::idtype_t,
     id: libc::id_t,
     options: libc::c_int,
-) -> io::Result<Option<(Pid, ExitStatus)>> {
+) -> io::Result<Option<(Pid, ExitStatus, Used)>> {
     let options = options | libc::WEXITED | libc::WNOHANG;
-    // SAFETY: `siginfo_t` is plain data for which zeroes are a value; the kernel fills it in. It leaves the pid
-    // zero when nobody has ended, and sets the SIGCHLD fields otherwise, which are the ones read here.
-    let (pid, code, status) = unsafe {
+    // SAFETY: `siginfo_t` and `rusage` are plain data for which zeroes are a value; the kernel fills them in. It leaves
+    // the pid zero when nobody has ended, and sets the SIGCHLD fields otherwise, which are the ones read here.
+    let (pid, code, status, usage) = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        cvt(libc::waitid(kind, id, &raw mut info, options))?;
-        (info.si_pid(), info.si_code, info.si_status())
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let (to, used) = (&raw mut info, &raw mut usage);
+        cvt(libc::syscall(libc::SYS_waitid, kind, id, to, options, used) as libc::c_int)?;
+        (info.si_pid(), info.si_code, info.si_status(), usage)
     };
     if pid == 0 {
         return Ok(None);
@@ -96,5 +112,10 @@ fn waitid(
         libc::CLD_EXITED => ExitStatus::Code(status),
         _ => ExitStatus::Signal { signal: status, core: code == libc::CLD_DUMPED },
     };
-    Ok(Some((Pid::from_raw(pid), status)))
+    let time = |time: libc::timeval| {
+        Duration::new(time.tv_sec as u64, 0) + Duration::from_micros(time.tv_usec as u64)
+    };
+    let peak = usage.ru_maxrss as u64 * 1024;
+    let used = Used { user: time(usage.ru_utime), system: time(usage.ru_stime), peak };
+    Ok(Some((Pid::from_raw(pid), status, used)))
 }

@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
-use ph_core::arbiter::{Action, Cause, Event, ExitStatus, Note, Speed, WorkerKey};
+use ph_core::arbiter::{Action, Cause, Event, ExitStatus, Speed, WorkerKey};
 
-use super::{running, spawned, steady_policy};
-
-/// The causes of the ends that these actions tell.
-fn deaths(actions: &[Action]) -> Vec<Cause> {
-    let cause = |action: &Action| match action {
-        Action::Tell(Note::Died { cause, .. }) => Some(cause.clone()),
-        _ => None,
-    };
-    actions.iter().filter_map(cause).collect()
-}
+use super::{deaths, running, spawned, steady_policy};
 
 fn kills(actions: &[Action]) -> bool {
     actions.iter().any(|action| matches!(action, Action::Kill { .. }))

@@ -1,6 +1,7 @@
 //! Single decisions, each a short history with one point.
 
 mod broken;
+mod causes;
 mod memory;
 mod settling;
 
@@ -10,6 +11,15 @@ use ph_core::arbiter::{
     Action, Arbiter, Cause, Event, ExitStatus, Note, Policy, ScaleBy, Slots, Speed, Ticket,
     Verdict, WorkerKey,
 };
+
+/// The causes of the ends that these actions tell.
+fn deaths(actions: &[Action]) -> Vec<Cause> {
+    let cause = |action: &Action| match action {
+        Action::Tell(Note::Died { cause, .. }) => Some(cause.clone()),
+        _ => None,
+    };
+    actions.iter().filter_map(cause).collect()
+}
 
 fn steady_policy(number_workers: u32) -> Policy {
     Policy {

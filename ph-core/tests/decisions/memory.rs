@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ph_core::arbiter::{Action, Arbiter, Event, ExitStatus, Note, Policy, WorkerKey};
+use ph_core::arbiter::{Action, Arbiter, Event, ExitStatus, Note, Policy, Why, WorkerKey};
 
 use super::{running, spawned, steady_policy};
 
@@ -49,7 +49,7 @@ fn three_looks_above_the_limit_are_too_many() {
     let (old, new) = (WorkerKey { slot: 0, serial: 1 }, WorkerKey { slot: 0, serial: 2 });
     assert_eq!((spawned(&actions), stopped(&actions)), (vec![new], vec![]), "new before old");
     let actions = arbiter.step(now, Event::Ready { worker: new });
-    let why = Action::Tell(Note::Retiring { slot: 0, why: "max_memory" });
+    let why = Action::Tell(Note::Retiring { slot: 0, why: Why::MaxMemory });
     assert!(actions.contains(&why) && stopped(&actions) == [old], "{actions:?}");
 }
 

@@ -14,9 +14,10 @@ impl World {
     }
 
     pub(super) fn exit_status(&mut self) -> ExitStatus {
-        match self.dice.below(4) {
+        match self.dice.below(5) {
             0 => ExitStatus::Code(0),
             1 => ExitStatus::Code(1 + self.dice.below(255) as i32),
+            2 => ExitStatus::OutOfMemory,
             _ => ExitStatus::Signal { signal: 1 + self.dice.below(31) as i32, core: false },
         }
     }

@@ -5,12 +5,13 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again), `talk` (says `said PID NUMBER` in the log, `lines` times in each job with 1 ms after each tenth, and at its end `last PID NUMBER`) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `read` (from a pipe to which nobody writes), `spawn` (runs `program`), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again), `talk` (says `said PID NUMBER` in the log, `lines` times in each job with 1 ms after each tenth, and at its end `last PID NUMBER`) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
 //! | `job_ms` | `sleep`: how long one job takes; default an hour |
 //! | `leak_bytes` | how much a `leak` or `hoard` takes; default 1 MiB |
+//! | `program` | `spawn`: what to run |
 //! | `requests` | `count`: how many; default a million |
 //! | `lines` | `talk`: how many; default 10 |
 //! | `journal` | append a line `WHAT PID SLOT GENERATION NANOSECONDS` here for `new`, `ready`, `job`, `stop`, `done` (a `sleep` or `orphans`) |
@@ -28,7 +29,7 @@ mod connections;
 mod coroutines;
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -152,6 +153,7 @@ impl JobWorker for Fixture {
 }
 
 fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
+    cx.tag(job);
     if job != "idle" {
         journal(cx, "job")?;
     }
@@ -175,6 +177,14 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
         "sleep" => {
             std::thread::sleep(Duration::from_millis(cx.app_or("job_ms", 3_600_000)?));
             journal(cx, "done")?;
+        }
+        "read" => {
+            let (mut reader, _writer) = std::io::pipe()?;
+            reader.read_exact(&mut [0])?;
+        }
+        "spawn" => {
+            let program = cx.app("program").ok_or("app.program is needed")?;
+            Command::new(program).spawn()?.wait()?;
         }
         "leak" => {
             memory(cx)?.leak();

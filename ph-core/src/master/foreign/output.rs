@@ -3,25 +3,20 @@
 //! A pipe that nobody reads would stop the program; so whatever comes is read, and what the log does not take at once
 //! is lost there, with a count. A flood is read in bites, with everybody else's turn in between.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use crate::arbiter::WorkerKey;
 use crate::log;
 use crate::master::Master;
+use crate::master::children::Child;
 
 /// Bytes that are read in one turn: what a pipe holds.
 const BITE: usize = 64 << 10;
 /// Bytes of a line; a longer one is cut.
 const LONGEST: usize = 8 << 10;
-/// Lines that are kept, for the worker's certificate.
-const KEPT: usize = 10;
-/// Bytes of each of them.
-const KEPT_BYTES: usize = 400;
 
 /// A program's standard output and error, in one.
 #[derive(Debug)]
@@ -31,14 +26,13 @@ pub(in crate::master) struct Output {
     partial: Vec<u8>,
     /// What came of it before, being too long, is in the log.
     cut: bool,
-    last: VecDeque<String>,
 }
 
 impl Output {
     pub(super) fn new(pipe: OwnedFd) -> Self {
         // Only this side doesn't wait: the flag belongs to the open file, and each end is one of its own.
         let _ = fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        Self { pipe: File::from(pipe), partial: Vec::new(), cut: false, last: VecDeque::new() }
+        Self { pipe: File::from(pipe), partial: Vec::new(), cut: false }
     }
 
     /// That of another program that this process was before, and what of a line it had read.
@@ -49,11 +43,6 @@ impl Output {
     /// A line whose end has not come yet.
     pub(in crate::master) fn partial(&self) -> &[u8] {
         &self.partial
-    }
-
-    /// The last lines, the oldest first.
-    pub(in crate::master) fn last(&self) -> impl Iterator<Item = &str> {
-        self.last.iter().map(String::as_str)
     }
 
     /// One bite: the lines that it completes, and whether there may be more.
@@ -98,11 +87,6 @@ impl Output {
         let line = String::from_utf8_lossy(&self.partial);
         let line = line.strip_suffix('\r').unwrap_or(&line).to_owned();
         self.partial.clear();
-        if self.last.len() == KEPT {
-            self.last.pop_front();
-        }
-        let end = line.floor_char_boundary(KEPT_BYTES);
-        self.last.push_back(line[..end].to_owned());
         line
     }
 }
@@ -133,7 +117,7 @@ impl Master<'_> {
         let Some(child) = self.children.get_mut(serial) else { return false };
         let Some(foreign) = &mut child.foreign else { return false };
         let (lines, any) = foreign.output.read();
-        print(child.key, child.process.pid().as_raw(), &lines);
+        print(child, &lines);
         any
     }
 
@@ -143,14 +127,15 @@ impl Master<'_> {
         let Some(foreign) = &mut child.foreign else { return };
         self.poll.remove(&foreign.output);
         let rest = foreign.output.rest();
-        print(child.key, child.process.pid().as_raw(), rest.as_slice());
+        print(child, rest.as_slice());
     }
 }
 
-/// Puts lines in the log, as the worker's.
-fn print(worker: WorkerKey, pid: i32, lines: &[String]) {
+/// Puts lines in the log, as the worker's; its certificate has the last of them.
+fn print(child: &mut Child, lines: &[String]) {
+    lines.iter().for_each(|line| child.history.output.add(line));
     if !lines.is_empty() {
-        log::speak_for(worker.slot, pid as u32, || {
+        log::speak_for(child.key.slot, child.process.pid().as_raw() as u32, || {
             for line in lines {
                 tracing::info!(target: "output", "{line}");
             }
@@ -190,17 +175,5 @@ mod tests {
         lines.extend(output.feed(b"\nnext\n"));
         let lengths: Vec<usize> = lines.iter().map(String::len).collect();
         assert_eq!(lengths, [LONGEST, LONGEST, LONGEST, LONGEST, LONGEST, 4]);
-        assert_eq!(output.last().count(), 6);
-        assert!(output.last().all(|line| line.len() <= KEPT_BYTES));
-    }
-
-    #[test]
-    fn the_last_lines_are_kept() {
-        let mut output = output();
-        for number in 0..100 {
-            output.feed(format!("{number}\n").as_bytes());
-        }
-        let last: Vec<&str> = output.last().collect();
-        assert_eq!((last.len(), last[0], last[KEPT - 1]), (KEPT, "90", "99"));
     }
 }
