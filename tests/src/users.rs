@@ -33,7 +33,7 @@ impl Sandbox {
     /// Lets everybody make files in the sandbox.
     pub fn open_to_all(&self) {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(self.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(self.folder(), fs::Permissions::from_mode(0o1777)).unwrap();
     }
 
     /// Runs the copied program as this user, to its end.
