@@ -2,20 +2,10 @@
 
 mod common;
 
-use common::{outcome, take};
+use common::{add, bytes, outcome, take};
 use ph_rpc::{
-    Bounds, Driver, Message, OwnedCall, Pending, Progress, Ran, Service, Session, Ticket, encode,
+    Bounds, Driver, Message, OwnedCall, Pending, Progress, Ran, Service, Session, Ticket,
 };
-
-fn bytes(messages: &[Message]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    messages.iter().for_each(|message| encode(message, &mut bytes));
-    bytes
-}
-
-fn add(msgid: u32) -> Message {
-    Message::request(msgid, "add", vec![msgid.into(), 1.into()])
-}
 
 /// As when a process becomes another program: what was read, what is under way and what is owed go along.
 #[test]

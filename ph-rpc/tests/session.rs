@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use common::{answers, outcome, take};
+use common::{add, answers, bytes, outcome, take};
 use ph_rpc::{
     Bounds, CodecError, Driver, Limits, Message, Outcome, Pending, Progress, Ran, RpcError,
-    Service, Session, Ticket, Value, code, encode,
+    Service, Session, Ticket, Value, code,
 };
 
 /// Writes down what it is told, and takes no more than it has room for.
@@ -85,16 +85,6 @@ fn service(gate: &Gate) -> Service {
             }
         })
         .method("large", |size: usize| Ok("x".repeat(size)))
-}
-
-fn bytes(messages: &[Message]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    messages.iter().for_each(|message| encode(message, &mut bytes));
-    bytes
-}
-
-fn add(msgid: u32) -> Message {
-    Message::request(msgid, "add", vec![msgid.into(), 1.into()])
 }
 
 #[test]

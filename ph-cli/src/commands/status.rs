@@ -50,13 +50,43 @@ pub(super) fn list(request: &LoadRequest, as_json: bool) -> Outcome {
     output::print(&text)
 }
 
-fn page(status: &Value, usage: &mut Usage) -> String {
-    let field = |name: &str| value::text(status, name);
-    let workers = value::get(status, "workers");
-    let rows = workers.as_array().map_or(&[][..], Vec::as_slice);
+/// How many workers there are, and what has become of those before them.
+pub(super) fn counts(status: &Value) -> String {
+    let rows = value::get(status, "workers").as_array().map_or(&[][..], Vec::as_slice);
     let ready = rows.iter().filter(|row| value::text(row, "state") == "ready").count();
     let totals = value::get(status, "totals");
     let total = |name: &str| value::text(totals, name);
+    format!(
+        "{ready} of {} ready; {} spawned, {} exited, {} crashed, {} killed; {} requests",
+        value::text(status, "wanted"),
+        total("spawned"),
+        total("exited"),
+        total("crashed"),
+        total("killed"),
+        total("requests"),
+    )
+}
+
+/// How the last change went, if there was one.
+pub(super) fn last_change(status: &Value) -> Option<String> {
+    let change = value::get(status, "last_change");
+    let reason = match value::get(change, "reason") {
+        Value::Nil => String::new(),
+        _ => format!(": {}", value::text(change, "reason")),
+    };
+    (!change.is_nil()).then(|| {
+        format!(
+            "last change: {} {} in {}{reason}",
+            value::text(change, "kind"),
+            value::text(change, "result"),
+            value::age(value::get(change, "took_s")),
+        )
+    })
+}
+
+fn page(status: &Value, usage: &mut Usage) -> String {
+    let field = |name: &str| value::text(status, name);
+    let workers = value::get(status, "workers");
     let mut page = format!(
         "{}  {}  {}  pid {}  generation {}  up {}\n",
         output::bold(&field("app")),
@@ -72,25 +102,9 @@ fn page(status: &Value, usage: &mut Usage) -> String {
         let listeners: Vec<&str> = listeners.iter().filter_map(Value::as_str).collect();
         page.push_str(&format!("listens on {}\n", listeners.join(", ")));
     }
-    page.push_str(&format!(
-        "{ready} of {} ready; {} spawned, {} exited, {} crashed, {} killed; {} requests\n",
-        field("wanted"),
-        total("spawned"),
-        total("exited"),
-        total("crashed"),
-        total("killed"),
-        total("requests"),
-    ));
-    let change = value::get(status, "last_change");
-    if !change.is_nil() {
-        let reason = value::text(change, "reason");
-        page.push_str(&format!(
-            "last change: {} {} in {}{}\n",
-            value::text(change, "kind"),
-            value::text(change, "result"),
-            value::age(value::get(change, "took_s")),
-            if reason == "-" { String::new() } else { format!(": {reason}") },
-        ));
+    page.push_str(&format!("{}\n", counts(status)));
+    if let Some(change) = last_change(status) {
+        page.push_str(&format!("{change}\n"));
     }
     let lost = value::get(value::get(status, "log"), "lost").as_u64().unwrap_or(0);
     if lost > 0 {

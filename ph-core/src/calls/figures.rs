@@ -63,7 +63,7 @@ impl Figures {
             ("p50_s", quantile(0.5)),
             ("p90_s", quantile(0.9)),
             ("p99_s", quantile(0.99)),
-            ("max_s", seconds(self.longest)),
+            ("max_s", if self.longest == 0 { Value::Nil } else { seconds(self.longest) }),
         ];
         let map = |fields: &[(&str, Value)]| {
             fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect()

@@ -3,6 +3,18 @@
 
 use ph_rpc::{Decoder, Limits, Message, Pending, RpcError, Service, Session, Value, encode};
 
+/// Messages as they are sent.
+pub(crate) fn bytes(messages: &[Message]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    messages.iter().for_each(|message| encode(message, &mut bytes));
+    bytes
+}
+
+/// A call of `add` whose id is its first argument.
+pub(crate) fn add(msgid: u32) -> Message {
+    Message::request(msgid, "add", vec![msgid.into(), 1.into()])
+}
+
 /// Has `said` dispatched, and takes the answers to be sent. Nothing may be pending.
 pub(crate) fn answers<C: 'static>(
     service: &Service<C>,
@@ -10,9 +22,7 @@ pub(crate) fn answers<C: 'static>(
     cx: &mut C,
     said: &[Message],
 ) -> Vec<Message> {
-    let mut bytes = Vec::new();
-    said.iter().for_each(|message| encode(message, &mut bytes));
-    session.feed(&bytes);
+    session.feed(&bytes(said));
     let mut pending: Vec<Pending> = Vec::new();
     service.dispatch(session, cx, &mut pending).unwrap();
     assert!(pending.is_empty());

@@ -8,7 +8,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row as Cells, Sparkline, Table, TableState};
 
-use super::dashboard::{Column, Dashboard, Row, rows_of};
+use super::dashboard::{Column, Dashboard, Row};
+use crate::commands::status;
 use crate::output::value;
 
 /// From this width on there is room for curves in the rows.
@@ -39,13 +40,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 fn header(dashboard: &Dashboard) -> Vec<Line<'static>> {
     let status = &dashboard.status;
     let field = |name: &str| value::text(status, name);
-    let totals = value::get(status, "totals");
-    let total = |name: &str| value::text(totals, name);
     let state = match &dashboard.lost {
         None => Span::styled(field("state"), state_style(&field("state"))),
         Some(_) => Span::styled("no answer", Style::new().fg(Color::Red)),
     };
-    let ready = rows_of(status).iter().filter(|row| value::text(row, "state") == "ready").count();
     let first = Line::from(vec![
         Span::styled(field("app"), Style::new().add_modifier(Modifier::BOLD)),
         Span::raw("  "),
@@ -58,27 +56,11 @@ fn header(dashboard: &Dashboard) -> Vec<Line<'static>> {
             value::age(value::get(status, "uptime_s")),
         )),
     ]);
-    let second = format!(
-        "{ready} of {} ready; {} spawned, {} exited, {} crashed, {} killed; {} requests",
-        field("wanted"),
-        total("spawned"),
-        total("exited"),
-        total("crashed"),
-        total("killed"),
-        total("requests"),
-    );
-    let change = value::get(status, "last_change");
     let third = match &dashboard.lost {
         Some(why) => why.clone(),
-        None if change.is_nil() => String::new(),
-        None => format!(
-            "last change: {} {} in {}",
-            value::text(change, "kind"),
-            value::text(change, "result"),
-            value::age(value::get(change, "took_s")),
-        ),
+        None => status::last_change(status).unwrap_or_default(),
     };
-    vec![first, Line::raw(second), Line::raw(third)]
+    vec![first, Line::raw(status::counts(status)), Line::raw(third)]
 }
 
 /// The newest samples, as many as there is room for, the last one on the right.
