@@ -309,24 +309,3 @@ fn the_last_ends_of_a_worker_are_kept_and_no_more() {
     assert_eq!(after[1..], before[..7]);
     sandbox.ok(&["stop"]);
 }
-
-/// The master reads what a program prints, and has the last of it.
-#[test]
-fn one_that_is_a_program_is_told_with_what_it_printed() {
-    let script = "while [ ! -e flag ]; do sleep 0.02; done; for i in $(seq 30); do echo line $i; done; \
-                  echo broken >&2; exit 3";
-    let sandbox = Sandbox::for_program("ph", "prints", "");
-    fs::write(sandbox.path("program.sh"), script).unwrap();
-    sandbox.configure("command = sh program.sh\nready_after = 50ms\nrestart_backoff = 30\n");
-    sandbox.ok(&["start"]);
-    let worker = sandbox.settled(1)[0].1;
-    fs::write(sandbox.path("flag"), "").unwrap();
-    let certificate = certificate(&sandbox, 0, worker);
-    assert_eq!((&certificate["cause"], &certificate["exit_code"]), (&"crash".into(), &3.into()));
-    assert_eq!(certificate["reason"], Value::Null, "{certificate}");
-    let output = certificate["output"].as_array().unwrap();
-    assert_eq!((output.len(), &output[0], &output[15]), (16, &"line 16".into(), &"broken".into()));
-    let text = sandbox.ok(&["why", "0", "--all"]);
-    assert!(text.ends_with("  output   line 30\n  output   broken\n"), "{text}");
-    sandbox.ok(&["stop"]);
-}

@@ -29,12 +29,17 @@ const STEPS: [Named; 9] = [
     ("test", |workspace| Step::cargo("test --workspace --exclude ph-tests").run(&workspace.root)),
     // What the product leaves out: nothing else builds these.
     ("features", |workspace| {
-        Step::cargo("clippy -p ph-rpc --all-features --all-targets -- -D warnings")
+        for package in ["ph-rpc", "ph-leader"] {
+            Step::cargo(&format!(
+                "clippy -p {package} --all-features --all-targets -- -D warnings"
+            ))
             .run(&workspace.root)?;
-        Step::cargo("doc -p ph-rpc --all-features --no-deps")
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .run(&workspace.root)?;
-        Step::cargo("test -p ph-rpc --all-features").run(&workspace.root)
+            Step::cargo(&format!("doc -p {package} --all-features --no-deps"))
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .run(&workspace.root)?;
+            Step::cargo(&format!("test -p {package} --all-features")).run(&workspace.root)?;
+        }
+        Ok(())
     }),
     ("e2e", |workspace| e2e::run(workspace, &e2e::Plan::default())),
 ];

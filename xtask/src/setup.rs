@@ -36,7 +36,7 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
     now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
@@ -58,7 +58,8 @@ const PACKAGES: [Package; 14] = [
         Sign::PythonModule("ensurepip"),
         "e2e installs two more from PyPI by it, `bench reload` gunicorn",
     ),
-    later("etcd-server", Sign::Programs(&["etcd"]), "leader election over etcd"),
+    now("etcd-server", Sign::Programs(&["etcd"]), "ph-leader's campaigns in a real etcd"),
+    now("openssl", Sign::Programs(&["openssl"]), "ph-leader's tests make certificates by it"),
     later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
     perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),
     perhaps(

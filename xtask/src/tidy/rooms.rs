@@ -16,7 +16,7 @@ struct Absence {
     why: &'static str,
 }
 
-const ABSENCES: [Absence; 5] = [
+const ABSENCES: [Absence; 7] = [
     Absence {
         under: "ph-core/src/",
         except: None,
@@ -56,6 +56,18 @@ const ABSENCES: [Absence; 5] = [
         except: None,
         words: &["std::process", "Command::new", "fork("],
         why: "ph-rpc touches no process",
+    },
+    Absence {
+        under: "ph-leader/src/",
+        except: None,
+        words: &["std::process", "Command::new", "fork("],
+        why: "ph-leader touches no process",
+    },
+    Absence {
+        under: "ph-leader/src/election/",
+        except: None,
+        words: &["Instant::now", "SystemTime", "std::thread", "nix::", "libc::", "std::fs"],
+        why: "an election decides; it reads no clock and asks nobody",
     },
 ];
 

@@ -1,0 +1,125 @@
+//! What a reply means, by what was asked for.
+
+use std::time::Duration;
+
+use super::{Action, Election, Event, Phase, Term, Then};
+use crate::instant::Instant;
+use crate::store::{Lease, Reply, StoreError};
+
+impl Election {
+    pub(super) fn reply(&mut self, sent: Instant, reply: Reply, out: &mut Vec<Action>) {
+        match (&self.phase, reply) {
+            (
+                Phase::Looking | Phase::Following { .. } | Phase::Asking,
+                Reply::Held { of, token, revision },
+            ) => self.follow(sent, of, token, revision, out),
+            (Phase::Looking | Phase::Following { .. } | Phase::Asking, Reply::Free) => {
+                self.seat_is_free(out);
+            }
+            (Phase::Asking, Reply::Granted { lease, ttl }) => {
+                let term = self.term(lease, sent, ttl);
+                if term.deadline <= self.now {
+                    let what = format!(
+                        "a lease came too late, or lasts only {ttl:?}: nothing is left of it"
+                    );
+                    self.failed(&StoreError::Refused(what), out);
+                } else {
+                    self.well();
+                    self.enter(Phase::Claiming(term), self.now);
+                }
+            }
+            (Phase::Claiming(term), Reply::Claimed { token }) => {
+                if token > self.highest {
+                    self.highest = token;
+                    let term = *term;
+                    self.lead(term, token, out);
+                } else {
+                    let highest = self.highest;
+                    self.complain(
+                        format!("the store gave the token {token} after {highest}, and tokens only grow; was it restored from a backup?"),
+                        out,
+                    );
+                    self.leave(Duration::ZERO, Then::Look, out);
+                }
+            }
+            (Phase::Claiming(_), Reply::Held { .. }) => {
+                self.leave(Duration::ZERO, Then::Look, out);
+            }
+            (Phase::Claiming(_), Reply::Gone) => self.enter(Phase::Looking, self.now),
+            (Phase::Leading { term, token }, Reply::Renewed { ttl }) => {
+                let token = *token;
+                let term = self.term(term.lease, sent, ttl);
+                self.lead(term, token, out);
+            }
+            (Phase::Leading { .. }, Reply::Gone | Reply::Held { .. }) => {
+                self.complain("the seat was taken away: the lease has gone, or what it held is another's or deleted".to_owned(), out);
+                self.leave(Duration::ZERO, Then::Look, out);
+            }
+            (Phase::Releasing { then, .. }, Reply::Released | Reply::Gone) => {
+                let then = *then;
+                self.well();
+                self.released(then);
+            }
+            (_, reply) => {
+                let what = format!("the store answered something else than was asked: {reply:?}");
+                self.failed(&StoreError::Nonsense(what), out);
+            }
+        }
+    }
+
+    fn follow(
+        &mut self,
+        sent: Instant,
+        of: String,
+        token: u64,
+        revision: u64,
+        out: &mut Vec<Action>,
+    ) {
+        self.well();
+        self.highest = self.highest.max(token);
+        if of != self.options.name() {
+            self.aside = self.now;
+        }
+        // The watch tells at once; a look now and then is for the case that it has died without a word.
+        let ttl = self.options.ttl();
+        self.enter(Phase::Following { until: sent + ttl + ttl }, self.now + ttl);
+        out.push(Action::Watch(revision));
+        let event = Event::Follower { of };
+        if self.told.as_ref() != Some(&event) {
+            self.tell(event, out);
+        }
+    }
+
+    fn seat_is_free(&mut self, out: &mut Vec<Action>) {
+        self.well();
+        self.unwatch(out);
+        if self.now < self.aside {
+            self.unknown(out);
+            let soon = self.now + self.options.ttl() / 10;
+            self.enter(Phase::Looking, soon.min(self.aside));
+        } else {
+            // Told also when it was so before: it is a question, to which there is one answer.
+            if !matches!(self.phase, Phase::Asking) {
+                self.tell(Event::Unknown, out);
+            }
+            self.enter(Phase::Asking, self.now + self.options.ttl());
+        }
+    }
+
+    /// The term of a lease that was asked for at `sent`.
+    fn term(&self, lease: Lease, sent: Instant, granted: Duration) -> Term {
+        let ttl = granted.min(self.options.ttl());
+        let deadline = sent + ttl.saturating_sub(self.options.before_the_end());
+        Term { lease, deadline, renewal: sent + ttl / 3 }
+    }
+
+    pub(super) fn lead(&mut self, term: Term, token: u64, out: &mut Vec<Action>) {
+        self.well();
+        let Term { deadline, renewal, .. } = term;
+        self.enter(Phase::Leading { term, token }, renewal);
+        // What comes in too late is the next thing that is looked at.
+        if self.now < deadline {
+            self.tell(Event::Leader { token, deadline }, out);
+        }
+    }
+}
