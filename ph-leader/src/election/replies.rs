@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Election, Event, Phase, Term, Then};
+use super::{Action, Election, Event, FIRST_BACKOFF, Phase, Term, Then};
 use crate::instant::Instant;
 use crate::store::{Lease, Reply, StoreError};
 
@@ -39,13 +39,17 @@ impl Election {
                         format!("the store gave the token {token} after {highest}, and tokens only grow; was it restored from a backup?"),
                         out,
                     );
+                    // It won't be different in a moment.
+                    self.aside = self.now + self.options.ttl();
                     self.leave(Duration::ZERO, Then::Look, out);
                 }
             }
             (Phase::Claiming(_), Reply::Held { .. }) => {
                 self.leave(Duration::ZERO, Then::Look, out);
             }
-            (Phase::Claiming(_), Reply::Gone) => self.enter(Phase::Looking, self.now),
+            (Phase::Claiming(_), Reply::Gone) => {
+                self.enter(Phase::Looking, self.now + FIRST_BACKOFF);
+            }
             (Phase::Leading { term, token }, Reply::Renewed { ttl }) => {
                 let token = *token;
                 let term = self.term(term.lease, sent, ttl);
@@ -91,7 +95,7 @@ impl Election {
     }
 
     fn seat_is_free(&mut self, out: &mut Vec<Action>) {
-        self.well();
+        // Nothing has gone well yet: what failed may be what comes next.
         self.unwatch(out);
         if self.now < self.aside {
             self.unknown(out);
