@@ -8,7 +8,7 @@ use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use ph_core::channel::Kind;
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -32,8 +32,10 @@ impl Inner {
             })?;
             let space = buffer.initialize_unfilled();
             let room = space.len();
-            match self.attempt(Interest::READABLE, || Ok(rustix::io::read(self, space)?)) {
-                Ok(count) => {
+            // As read(2), without its way through what files have in common.
+            let take = || Ok(rustix::net::recv(self, space, RecvFlags::empty())?);
+            match self.attempt(Interest::READABLE, take) {
+                Ok((count, _)) => {
                     buffer.advance(count);
                     if (1..room).contains(&count) {
                         // There is no more: that is known without another call.
