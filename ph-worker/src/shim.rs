@@ -47,6 +47,10 @@ fn become_program(orders: Orders) -> String {
     {
         return error.to_string();
     }
+    if let Some(account) = &orders.privileges.account {
+        // For a program that opens it once more, by `/dev/stdout`; one that only writes has no need of it.
+        let _ = std::os::unix::fs::fchown(io::stdout(), Some(account.uid), Some(account.gid));
+    }
     if let Err(error) = orders.privileges.assume(master) {
         return error.to_string();
     }

@@ -108,7 +108,7 @@ impl Sandbox {
 
 /// The interpreter of a virtual environment with these packages, in the target directory. It is made by the first who asks,
 /// and is there as a whole or not at all, whoever was interrupted.
-fn environment(name: &str, packages: &[&str]) -> PathBuf {
+pub fn environment(name: &str, packages: &[&str]) -> PathBuf {
     let all = programs().parent().unwrap().join("clients");
     let made = all.join(name);
     let python = |environment: &Path| environment.join("bin/python");

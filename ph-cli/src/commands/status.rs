@@ -181,11 +181,13 @@ fn table(workers: &Value, usage: &mut Usage) -> Table {
     table
 }
 
-/// In a word or two, from what the worker tells of its requests.
+/// In a word or two, from what the worker tells of its requests, or of itself.
 pub(super) fn doing(row: &Value) -> String {
     let oldest = value::get(row, "oldest_s");
+    let said = value::text(row, "status");
     match (value::text(row, "state").as_str(), oldest.as_f64()) {
         ("ready" | "draining", Some(_)) => format!("a request for {}", value::age(oldest)),
+        ("ready" | "draining", None) if said != "-" => said,
         ("ready", None) => "waits".to_owned(),
         ("draining", None) => "finishes".to_owned(),
         ("booting", _) => "boots".to_owned(),

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::socket_file::set_backlog;
 use super::{Address, SocketFile, diagnosis};
 
-/// One listening socket. Non-blocking, and closed on exec.
+/// One listening socket, closed on exec. Whether it blocks, the workers decide who have it: it begins as one that does not.
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
@@ -50,7 +50,6 @@ impl Listener {
         address: Address,
         inherited: bool,
     ) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&fd, true)?;
         let origin = match &address {
             _ if inherited => Origin::Inherited,
             Address::Tcp(_) => Origin::Tcp,

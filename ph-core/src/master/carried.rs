@@ -119,6 +119,7 @@ pub(super) struct CarriedChild {
 pub(super) struct CarriedForeign {
     pub(super) output: RawFd,
     pub(super) partial: Vec<u8>,
+    pub(super) command: Vec<String>,
     pub(super) stop_signal: i32,
     /// How long ago it fed the watchdog.
     pub(super) fed: Option<std::time::Duration>,

@@ -56,6 +56,7 @@ impl Master<'_> {
         lived: Duration,
     ) {
         let Some(child) = self.children.get_mut(worker.serial) else { return };
+        let watched = child.is_watched();
         let history = std::mem::take(&mut child.history);
         let slot = &self.slots.items()[child.cell];
         // One that was killed is told of as it was then: it may have taken its time to end.
@@ -68,7 +69,7 @@ impl Master<'_> {
             time: crate::log::time(),
             status,
             cause: cause.word().into(),
-            reason: reason(cause, &history),
+            reason: reason(cause, &history, watched),
             lived,
             requests: slot.requests(),
             request,
@@ -83,11 +84,15 @@ impl Master<'_> {
     }
 }
 
-fn reason(cause: &Cause, history: &History) -> Option<String> {
+/// `watched`: it has a watchdog, which it feeds.
+fn reason(cause: &Cause, history: &History, watched: bool) -> Option<String> {
     Some(match cause {
         Cause::Asked(why) => format!("asked to leave: {why}"),
         Cause::Boot(reason) => reason.clone(),
         Cause::BootTimeout(limit) => format!("not ready within boot_timeout ({limit:?})"),
+        Cause::Timeout(age) if watched => {
+            format!("its watchdog was not fed for {age:.1?}, longer than timeout")
+        }
         Cause::Timeout(age) => format!("a request took {age:.1?}, longer than timeout"),
         Cause::DrainTimeout => "did not leave within graceful_timeout".to_owned(),
         Cause::OutOfMemory => {

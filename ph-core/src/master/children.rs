@@ -52,6 +52,19 @@ pub(super) struct History {
     pub(super) oom: Option<Scope>,
 }
 
+impl Child {
+    /// Whether it is a program that has fed its watchdog.
+    pub(super) fn is_watched(&self) -> bool {
+        self.foreign.as_ref().is_some_and(|foreign| foreign.fed.is_some())
+    }
+
+    /// The last line of a program that has said nothing else of its end.
+    pub(super) fn printed_last(&self) -> Option<&str> {
+        self.foreign.as_ref().filter(|_| self.history.said.is_none())?;
+        self.history.output.lines().last()
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Children {
     by_serial: BTreeMap<u64, Child>,

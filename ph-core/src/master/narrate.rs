@@ -68,10 +68,14 @@ pub(super) fn died(certificate: &Certificate, cause: &Cause) {
     }
 }
 
-pub(super) fn killing(slot: u32, pid: i32, cause: &Cause) {
+/// `watched`: it has a watchdog, which it feeds.
+pub(super) fn killing(slot: u32, pid: i32, cause: &Cause, watched: bool) {
     match cause {
         Cause::BootTimeout(limit) => {
             error!(slot, pid, boot_timeout = ?limit, "worker not ready in time: killing it");
+        }
+        Cause::Timeout(age) if watched => {
+            error!(slot, pid, age = ?age, "watchdog not fed within timeout: killing its worker");
         }
         Cause::Timeout(age) => {
             error!(slot, pid, age = ?age, "request past timeout: killing its worker");

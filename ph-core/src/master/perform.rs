@@ -99,8 +99,10 @@ impl Master<'_> {
     fn scan(&mut self) {
         let (now, instant) = (crate::slots::now(), std::time::Instant::now());
         for child in self.children.iter() {
-            // A watchdog that has not been fed since is as a request that takes as long.
-            if let Some(since) = child.foreign.as_ref().and_then(|foreign| foreign.fed) {
+            // A watchdog that has not been fed since is as a request that takes as long. One who was asked to leave has
+            // the time for that.
+            let foreign = child.foreign.as_ref().filter(|_| !child.asked);
+            if let Some(since) = foreign.and_then(|foreign| foreign.fed) {
                 self.queue.push_back(Event::Busy { worker: child.key, since });
             }
             let Some(began) = self.slots.items()[child.cell].began() else { continue };
@@ -211,7 +213,10 @@ impl Master<'_> {
                 narrate::note(note);
                 self.close_account(change.kind);
             }
-            Note::Killing { worker, cause } => narrate::killing(worker.slot, pid(worker), cause),
+            Note::Killing { worker, cause } => {
+                let watched = self.children.get(worker.serial).is_some_and(Child::is_watched);
+                narrate::killing(worker.slot, pid(worker), cause, watched);
+            }
             other => narrate::note(other),
         }
     }
@@ -267,6 +272,11 @@ impl Master<'_> {
             if child.history.oom.is_some() {
                 status = ExitStatus::OutOfMemory;
             }
+        }
+        if let Some(line) = child.printed_last() {
+            // That is the reason, if it was still booting.
+            let reason = format!("ended in boot with {status}; it printed last: {line}");
+            self.queue.push_back(Event::BootFailed { worker, reason });
         }
         self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());
         self.feed(Event::Exited { worker, status });

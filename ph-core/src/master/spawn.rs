@@ -211,6 +211,10 @@ impl Master<'_> {
         let calls = calls.map(|calls| calls.page(cell)).transpose();
         // Taken and not copied: neither memory nor a count of theirs is written to.
         let listeners = own.unwrap_or_else(|| std::mem::take(&mut start.listeners));
+        for listener in &listeners {
+            // Programs that had it before may have left it blocking.
+            let _ = rustix::io::ioctl_fionbio(listener, true);
+        }
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);

@@ -38,7 +38,7 @@ pub fn spawn(
     let mut attributes = PosixSpawnAttr::init().map_err(failed)?;
     attributes.set_pgroup(Pid::from_raw(0)).map_err(failed)?;
     attributes.set_sigmask(&SigSet::empty()).map_err(failed)?;
-    attributes.set_sigdefault(&SigSet::all()).map_err(failed)?;
+    attributes.set_sigdefault(&every_signal()).map_err(failed)?;
     let flags = PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
         | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
         | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
@@ -55,6 +55,17 @@ pub fn spawn(
     };
     let environment = environment.into_iter().map(variable).collect::<Result<Vec<_>, _>>()?;
     posix_spawn(THIS, &actions, &attributes, &arguments, &environment).map_err(failed)
+}
+
+/// Every signal there is. `sigfillset(3)` leaves out the two that the C library keeps for its threads, and those that are left
+/// out `posix_spawn(3)` has ignored in the child, for good.
+fn every_signal() -> SigSet {
+    // SAFETY: `sigset_t` is an array of bits and nothing else, for which all ones is a value.
+    unsafe {
+        let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        set.as_mut_ptr().write_bytes(0xff, 1);
+        SigSet::from_sigset_t_unchecked(set.assume_init())
+    }
 }
 
 fn copy_above(fd: BorrowedFd<'_>, least: i32) -> io::Result<OwnedFd> {

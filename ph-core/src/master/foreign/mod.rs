@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,8 @@ use crate::sys::{SysError, cpu, program};
 #[derive(Debug)]
 pub(super) struct Foreign {
     pub(super) output: Output,
+    /// What it was started by.
+    pub(super) command: Vec<String>,
     /// What asks it to stop, quickly or not.
     pub(super) stop_signal: Signal,
     /// When it has fed the watchdog last; none before the first time.
@@ -45,8 +48,8 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
-    pub(super) fn new(pipe: OwnedFd, stop_signal: Signal) -> Self {
-        Self { output: Output::new(pipe), stop_signal, fed: None, said: None }
+    pub(super) fn new(pipe: OwnedFd, command: Vec<String>, stop_signal: Signal) -> Self {
+        Self { output: Output::new(pipe), command, stop_signal, fed: None, said: None }
     }
 
     /// As data, when the process becomes another program.
@@ -54,6 +57,7 @@ impl Foreign {
         CarriedForeign {
             output: self.output.as_fd().as_raw_fd(),
             partial: self.output.partial().to_vec(),
+            command: self.command.clone(),
             stop_signal: self.stop_signal.number(),
             fed: self.fed.map(|at| at.elapsed()),
             said: self.said.clone(),
@@ -65,9 +69,10 @@ impl Foreign {
         carried: CarriedForeign,
         adopt: impl Fn(RawFd) -> io::Result<OwnedFd>,
     ) -> io::Result<Self> {
-        let CarriedForeign { output, partial, stop_signal, fed, said } = carried;
+        let CarriedForeign { output, partial, command, stop_signal, fed, said } = carried;
         Ok(Self {
             output: Output::resume(adopt(output)?, partial),
+            command,
             stop_signal: Signal::try_from(stop_signal).unwrap_or(Signal::TERM),
             fed: fed.and_then(|age| Instant::now().checked_sub(age)),
             said,
@@ -104,9 +109,13 @@ impl Master<'_> {
         let start = &self.generations[&generation];
         let listeners = own.as_ref().unwrap_or(&start.listeners);
         let settings = &start.settings;
-        for listener in listeners {
-            // As a service manager hands them over; whoever had it before may have changed that, since it is the socket's.
-            let _ = rustix::io::ioctl_fionbio(listener, false);
+        let command = command_of(settings);
+        // Blocking, as a service manager hands them over. But that is the open file's, which all who have it share: what a
+        // program has made of it stays so as long as there is another of that program, whose accept would begin to wait.
+        if !self.runs(&command) {
+            for listener in listeners {
+                let _ = rustix::io::ioctl_fionbio(listener, false);
+            }
         }
         let call = |what| move |error: nix::Error| SysError::call(what)(error.into());
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(call("make a pipe"))?;
@@ -126,8 +135,8 @@ impl Master<'_> {
             cpus: cpus.iter().flat_map(cpu::members).collect(),
             descriptors: self.descriptors,
             privileges: start.privileges.clone(),
-            directory: settings.working_directory.clone(),
-            command: command_of(settings),
+            directory: directory_of(settings),
+            command: command.clone(),
             set: self.variables(settings, key, generation, cell, next),
             unset: MASTERS_OWN.map(str::to_owned).to_vec(),
         };
@@ -138,7 +147,14 @@ impl Master<'_> {
         let name = self.program.path.as_os_str().to_owned();
         let pid = program::spawn([name, SHIM.into()], environment, &descriptors)?;
         let stop = Signal::try_from(settings.stop_signal.number()).unwrap_or(Signal::TERM);
-        Ok((pid, Foreign::new(read, stop)))
+        Ok((pid, Foreign::new(read, command, stop)))
+    }
+
+    /// Whether this program has workers already, of this master or of the one that it succeeds.
+    fn runs(&self, command: &[String]) -> bool {
+        let same = |foreign: &Foreign| foreign.command == command;
+        self.predecessor.is_some()
+            || self.children.iter().any(|child| child.foreign.as_ref().is_some_and(same))
     }
 
     /// What a program is told of itself, and what the configuration adds.
@@ -184,6 +200,13 @@ fn command_of(settings: &Settings) -> Vec<String> {
         // Checked before it was a generation.
         (None, None) => Vec::new(),
     }
+}
+
+/// Where it starts: in a root of its own that is the root, unless another is asked for, since the master's is not in there.
+fn directory_of(settings: &Settings) -> PathBuf {
+    let directory = &settings.working_directory;
+    let is_masters = settings.chroot.is_some() && *directory == settings.start_dir;
+    if is_masters { "/".into() } else { directory.clone() }
 }
 
 /// What a socket is called (`LISTEN_FDNAMES`): the key that asked for it.

@@ -13,8 +13,8 @@ use crate::log;
 use crate::master::Master;
 use crate::master::children::Child;
 
-/// Bytes that are read in one turn: what a pipe holds.
-const BITE: usize = 64 << 10;
+/// Bytes that are read in one turn. Each may be a line of its own, and a line costs far more than its bytes.
+const BITE: usize = 4 << 10;
 /// Bytes of a line; a longer one is cut.
 const LONGEST: usize = 8 << 10;
 
@@ -107,7 +107,8 @@ impl Master<'_> {
 
     /// All that a program has printed before its end, as far as a few bites go: others may hold the pipe still, and print.
     pub(in crate::master) fn finish_output(&mut self, serial: u64) {
-        const LAST_BITES: usize = 16;
+        // Four times what a pipe holds, unless it was made to hold more.
+        const LAST_BITES: usize = 64;
         let _ = (0..LAST_BITES).all(|_| self.read_output(serial));
         self.close_output(serial);
     }

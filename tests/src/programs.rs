@@ -1,0 +1,82 @@
+//! Workers that are programs (`worker_class = exec`): sandboxes for them, and what they are seen to have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::process::Process;
+use crate::sandbox::Sandbox;
+use crate::wait::until_some;
+
+/// A program of `programs/`.
+pub fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(name)
+}
+
+/// The key that has `worker.py` go this journey.
+pub fn journey(words: &str) -> String {
+    format!("command = python3 {} {words}\n", program("worker.py").display())
+}
+
+impl Sandbox {
+    /// A sandbox for `ph`, with a section that names a command.
+    pub fn exec(test: &str, section: &str) -> Self {
+        Self::for_program("ph", test, section)
+    }
+
+    /// Writes a shell script, to be run by `sh NAME`.
+    pub fn script(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Starts it; returns the only worker.
+    #[track_caller]
+    pub fn started(&self) -> Process {
+        self.ok(&["start"]);
+        self.settled(1)[0].1
+    }
+
+    /// A file's text, once it has one that ends with a line's end.
+    #[track_caller]
+    pub fn written(&self, name: &str) -> String {
+        until_some(&format!("{name} is written"), || {
+            let text = self.read(name);
+            text.ends_with('\n').then_some(text)
+        })
+    }
+
+    /// What workers have printed, as far as it is in the log: the slot, the pid and the text of each line.
+    pub fn printed(&self) -> Vec<(u32, i32, String)> {
+        let log = self.read("app.log");
+        let look = |line: &str| {
+            let (who, text) = line.split_once("[worker ")?.1.split_once("] ")?;
+            let (slot, pid) = who.split_once(' ')?;
+            Some((slot.parse().ok()?, pid.parse().ok()?, text.to_owned()))
+        };
+        log.lines().filter_map(look).collect()
+    }
+
+    /// The texts alone.
+    pub fn texts(&self) -> Vec<String> {
+        self.printed().into_iter().map(|(.., text)| text).collect()
+    }
+}
+
+impl Process {
+    /// The environment that it was executed with.
+    #[track_caller]
+    pub fn environment(self) -> BTreeMap<String, String> {
+        let bytes = fs::read(format!("/proc/{}/environ", self.pid())).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let pairs = text.split('\0').filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// The flags of the open file behind a descriptor, as `open(2)` has them.
+    #[track_caller]
+    pub fn flags(self, descriptor: i32) -> i32 {
+        let text = fs::read_to_string(format!("/proc/{}/fdinfo/{descriptor}", self.pid())).unwrap();
+        let octal = text.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        i32::from_str_radix(octal.trim(), 8).unwrap()
+    }
+}
