@@ -159,6 +159,8 @@ pub(crate) enum Command {
     },
     /// Call a method of a msgpack-RPC server, and print its result as JSON
     Call(CallArgs),
+    /// Put a program through the contract of a worker, and tell which points of it it keeps
+    Conform(ConformArgs),
     /// Print a completion script
     Completions {
         /// For this shell
@@ -183,6 +185,20 @@ pub(crate) struct CallArgs {
     /// HOST:PORT, the method, and its parameters: each is JSON, or a word that stands for itself
     #[arg(value_name = "WORD", required = true, allow_negative_numbers = true)]
     pub(crate) words: Vec<String>,
+}
+
+/// A program to be tried.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConformArgs {
+    /// As one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long it may take to be ready, and to leave
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// The program and its arguments, after `--`
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<String>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -3,6 +3,7 @@
 mod call;
 mod completions;
 mod config;
+mod conform;
 mod events;
 mod lifecycle;
 mod log;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
     let command = match args.command {
         Command::Completions { shell } => return completions::print(host, shell),
         Command::Call(args) => return call::call(args),
+        Command::Conform(args) => return conform::conform(&args),
         command => command,
     };
     let request = place::request(&args.place, host.default_config());
@@ -53,7 +55,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Log(command) => log::dispatch(&request, &command),
         Command::Events { follow, json } => events::print(&request, follow, json),
         Command::Why { id, all, json } => why::explain(&request, id, all, json),
-        Command::Completions { .. } | Command::Call(_) => {
+        Command::Completions { .. } | Command::Call(_) | Command::Conform(_) => {
             unreachable!("answered above, without a configuration")
         }
     }

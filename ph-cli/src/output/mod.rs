@@ -42,6 +42,16 @@ pub(crate) fn bold(text: &str) -> String {
     paint("1", text)
 }
 
+/// How a test went, in the colour of that, so many columns wide.
+pub(crate) fn verdict(word: &str, width: usize) -> String {
+    let code = match word {
+        "pass" => "32",
+        "fail" => "31",
+        _ => "33",
+    };
+    paint(code, &format!("{word:width$}"))
+}
+
 /// A state, in the colour of its meaning.
 pub(crate) fn state(word: &str) -> String {
     match word {
