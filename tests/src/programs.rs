@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use crate::process::Process;
@@ -45,6 +47,17 @@ impl Sandbox {
         })
     }
 
+    /// Connects to where `worker.py accept` listens: the generation and the pid of who answers.
+    #[track_caller]
+    pub fn asked(&self) -> (u32, i32) {
+        let listener = self.listeners()[0].clone();
+        let mut stream = TcpStream::connect(listener.strip_prefix("tcp://").unwrap()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (generation, pid) = answer.trim_end().split_once(' ').unwrap();
+        (generation.parse().unwrap(), pid.parse().unwrap())
+    }
+
     /// What workers have printed, as far as it is in the log: the slot, the pid and the text of each line.
     pub fn printed(&self) -> Vec<(u32, i32, String)> {
         let log = self.read("app.log");
@@ -70,6 +83,14 @@ impl Process {
         let text = String::from_utf8(bytes).unwrap();
         let pairs = text.split('\0').filter_map(|line| line.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// How many pages it has had to fetch or copy so far.
+    #[track_caller]
+    pub fn faults(self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields = text.rsplit_once(')').unwrap().1;
+        fields.split_ascii_whitespace().nth(7).unwrap().parse().unwrap()
     }
 
     /// The flags of the open file behind a descriptor, as `open(2)` has them.

@@ -1,5 +1,6 @@
 //! The contract of a worker that is a program, as its process shows it: descriptors, environment, signals, identity, stop.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -110,22 +111,29 @@ fn the_sockets_serve_and_every_generation_has_them() {
     let section = "notify = ready\nnumber_workers = 2\nbind = 127.0.0.1:0\n";
     let sandbox = Sandbox::exec("serve", &format!("{}{section}", journey("accept")));
     sandbox.ok(&["start"]);
-    let address = sandbox.listeners()[0].clone();
-    let ask = || {
-        let mut answer = String::new();
-        let stream = std::net::TcpStream::connect(address.strip_prefix("tcp://").unwrap());
-        std::io::Read::read_to_string(&mut stream.unwrap(), &mut answer).unwrap();
-        answer
-    };
-    for generation in ["1", "2", "3"] {
-        until(&format!("generation {generation} serves"), || {
-            ask().starts_with(&format!("{generation} "))
-        });
+    for generation in 1..=3 {
+        until(&format!("generation {generation} serves"), || sandbox.asked().0 == generation);
         sandbox.ok(&["reload"]);
         sandbox.settled(2);
     }
     sandbox.ok(&["stop"]);
     sandbox.nothing_runs();
+}
+
+#[test]
+fn a_queue_for_each_slot_is_served() {
+    let section = "notify = ready\nnumber_workers = 2\nbind = 127.0.0.1:0\naccept = reuseport\n";
+    let sandbox = Sandbox::exec("queues", &format!("{}{section}", journey("accept")));
+    sandbox.ok(&["start"]);
+    let workers = sandbox.settled(2);
+    for _ in 0..2 {
+        let own = sandbox.settled(2).iter().map(|(_, it)| it.pid()).collect();
+        let served = (0..100).map(|_| sandbox.asked().1).collect::<BTreeSet<_>>();
+        assert_eq!(served, own);
+        sandbox.ok(&["reload"]);
+    }
+    assert!(sandbox.settled(2).iter().all(|it| !workers.contains(it)));
+    sandbox.ok(&["stop"]);
 }
 
 /// The open file is one for all who have the socket: what a program makes of it stays so while that program runs, or the
@@ -305,12 +313,16 @@ fn two_hundred_restarts_leave_the_master_as_it_was() {
     sandbox.settled(10);
     let master = sandbox.master();
     let before = until_some("a look", || Some(master.open_files().len()));
+    let copied = master.faults();
     for _ in 0..20 {
         sandbox.ok(&["worker", "restart", "--all"]);
     }
     sandbox.settled(10);
     assert_eq!(master.open_files().len(), before, "{:?}", master.open_files());
     assert_eq!(sandbox.status()["totals"]["crashed"], 0);
+    // A fork would have it copy a dozen pages or more for each.
+    let copied = master.faults() - copied;
+    assert!(copied < 5 * 200, "{copied} pages for 200 programs: is the master copied?");
     sandbox.ok(&["stop"]);
     sandbox.nothing_runs();
 }

@@ -26,6 +26,25 @@ fn lines_are_marked_with_their_worker_and_arrive_whole() {
     sandbox.ok(&["stop"]);
 }
 
+/// They are not the master's messages.
+#[test]
+fn what_is_printed_is_in_the_log_whatever_its_level() {
+    let section = "ready_after = 200ms\ncommand = sh -c \"echo printed; exec sleep 1000\"\n";
+    let sandbox = Sandbox::exec("level", &format!("{section}log_level = error\n"));
+    sandbox.started();
+    assert_eq!(sandbox.texts(), ["printed"]);
+    assert!(!sandbox.read("app.log").contains("[master"), "{}", sandbox.read("app.log"));
+    sandbox.ok(&["stop"]);
+    fs::remove_file(sandbox.path("app.log")).unwrap();
+    sandbox.configure(&format!("{section}log_format = json\n"));
+    let worker = sandbox.started();
+    let log = sandbox.read("app.log");
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let printed = lines.filter(|line| line["message"] == "printed").collect::<Vec<_>>();
+    assert_eq!((&printed[0]["slot"], &printed[0]["pid"]), (&0.into(), &worker.pid().into()));
+    sandbox.ok(&["stop"]);
+}
+
 #[test]
 fn odd_lines_are_lines() {
     let section = "ready_after = 10ms\ncommand = sh odd.sh\n";

@@ -314,19 +314,27 @@ fn level() -> LevelFilter {
     }
 }
 
+/// The target of lines that a program has printed. They are no messages of ours, and in the log whatever `log_level` is.
+pub(crate) const OUTPUT: &str = "output";
+
 /// The level as a filter that can be changed without a lock.
 struct Threshold;
 
+fn passes(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= level() || metadata.target() == OUTPUT
+}
+
 impl<S> Filter<S> for Threshold {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        *metadata.level() <= level()
+        passes(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if *metadata.level() <= level() { Interest::always() } else { Interest::never() }
+        if passes(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(level())
+        // What programs print has to come as far as the other two.
+        Some(level().max(LevelFilter::INFO))
     }
 }

@@ -138,7 +138,7 @@ fn print(child: &mut Child, lines: &[String]) {
     if !lines.is_empty() {
         log::speak_for(child.key.slot, child.process.pid().as_raw() as u32, || {
             for line in lines {
-                tracing::info!(target: "output", "{line}");
+                tracing::info!(target: log::OUTPUT, "{line}");
             }
         });
     }
