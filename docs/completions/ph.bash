@@ -25,6 +25,9 @@ _ph() {
             ph,config)
                 cmd="ph__subcmd__config"
                 ;;
+            ph,conform)
+                cmd="ph__subcmd__conform"
+                ;;
             ph,events)
                 cmd="ph__subcmd__events"
                 ;;
@@ -126,6 +129,9 @@ _ph() {
                 ;;
             ph__subcmd__help,config)
                 cmd="ph__subcmd__help__subcmd__config"
+                ;;
+            ph__subcmd__help,conform)
+                cmd="ph__subcmd__help__subcmd__conform"
                 ;;
             ph__subcmd__help,events)
                 cmd="ph__subcmd__help__subcmd__events"
@@ -248,7 +254,7 @@ _ph() {
 
     case "${cmd}" in
         ph)
-            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status top scale worker config log events why metrics call completions help"
+            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status top scale worker config log events why metrics call conform completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -755,6 +761,44 @@ _ph() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ph__subcmd__conform)
+            opts="-c -s -h --json --timeout --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ph__subcmd__events)
             opts="-f -c -s -h --follow --json --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -790,7 +834,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help)
-            opts="run start stop restart reload upgrade status top scale worker config log events why metrics call completions help"
+            opts="run start stop restart reload upgrade status top scale worker config log events why metrics call conform completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -932,6 +976,20 @@ _ph() {
         ph__subcmd__help__subcmd__config__subcmd__unset)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__conform)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

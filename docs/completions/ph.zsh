@@ -500,6 +500,20 @@ _arguments "${_arguments_options[@]}" : \
 '*::words -- HOST\:PORT, the method, and its parameters\: each is JSON, or a word that stands for itself:_default' \
 && ret=0
 ;;
+(conform)
+_arguments "${_arguments_options[@]}" : \
+'--timeout=[How long it may take to be ready, and to leave]:SECONDS:_default' \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--json[As one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::command -- The program and its arguments, after `--`:_default' \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
@@ -668,6 +682,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(conform)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -704,6 +722,7 @@ _ph_commands() {
 'why:Say how and why the last process of a worker ended, and what was seen of it before' \
 'metrics:Print the master'\''s figures as OpenMetrics text, for Prometheus and the like' \
 'call:Call a method of a msgpack-RPC server, and print its result as JSON' \
+'conform:Put a program through the contract of a worker, and tell which points of it it keeps' \
 'completions:Print a completion script' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -822,6 +841,11 @@ _ph__subcmd__config__subcmd__unset_commands() {
     local commands; commands=()
     _describe -t commands 'ph config unset commands' commands "$@"
 }
+(( $+functions[_ph__subcmd__conform_commands] )) ||
+_ph__subcmd__conform_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph conform commands' commands "$@"
+}
 (( $+functions[_ph__subcmd__events_commands] )) ||
 _ph__subcmd__events_commands() {
     local commands; commands=()
@@ -846,6 +870,7 @@ _ph__subcmd__help_commands() {
 'why:Say how and why the last process of a worker ended, and what was seen of it before' \
 'metrics:Print the master'\''s figures as OpenMetrics text, for Prometheus and the like' \
 'call:Call a method of a msgpack-RPC server, and print its result as JSON' \
+'conform:Put a program through the contract of a worker, and tell which points of it it keeps' \
 'completions:Print a completion script' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -908,6 +933,11 @@ _ph__subcmd__help__subcmd__config__subcmd__undo_commands() {
 _ph__subcmd__help__subcmd__config__subcmd__unset_commands() {
     local commands; commands=()
     _describe -t commands 'ph help config unset commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__conform_commands] )) ||
+_ph__subcmd__help__subcmd__conform_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help conform commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__help__subcmd__events_commands] )) ||
 _ph__subcmd__help__subcmd__events_commands() {

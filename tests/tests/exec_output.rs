@@ -62,8 +62,7 @@ fn odd_lines_are_lines() {
     let long: Vec<usize> = lines[4..7].iter().map(|line| line.matches('x').count()).collect();
     assert_eq!((long.iter().sum::<usize>(), lines[7].as_str()), (20_000, "no end"), "{long:?}");
     let why = sandbox.ok(&["why", "0"]);
-    assert!(why.contains("SIGKILL") && why.contains("it printed last:"), "{why}");
-    assert!(why.trim_end().ends_with("no end"), "{why}");
+    assert!(why.contains("SIGKILL") && why.contains("  output   no end\n"), "{why}");
     let why: serde_json::Value =
         serde_json::from_str(&sandbox.ok(&["why", "0", "--json"])).unwrap();
     assert_eq!(why["output"].as_array().unwrap().last().unwrap(), "no end");
@@ -80,7 +79,7 @@ fn a_crash_is_told_with_its_last_words() {
     sandbox.settled(1);
     let why: serde_json::Value =
         serde_json::from_str(&sandbox.ok(&["why", "0", "--json"])).unwrap();
-    let expected: Vec<String> = (21..=30).map(|number| format!("line {number}")).collect();
+    let expected: Vec<String> = (15..=30).map(|number| format!("line {number}")).collect();
     assert_eq!(why["output"], serde_json::to_value(expected).unwrap());
     assert_eq!(why["exit_code"], 3);
     sandbox.ok(&["stop"]);
