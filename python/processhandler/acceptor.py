@@ -53,7 +53,7 @@ class Acceptor:
             taken = self._accept(self._ready.pop())
             if taken is not None:
                 return taken
-        for fd, _ in self._epoll.poll(timeout):
+        for fd, _ in self._epoll.poll(-1 if timeout is None else timeout):
             if fd == self._bell.reader:
                 self._bell.silence()
             else:

@@ -34,4 +34,4 @@ def wait(bells: List[Bell], timeout: Optional[float]) -> None:
     poll = select.poll()
     for bell in bells:
         poll.register(bell.reader, select.POLLIN)
-    poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 0.999)))
+    poll.poll(-1 if timeout is None else max(0, int(timeout * 1000 + 0.999)))
