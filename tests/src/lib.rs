@@ -19,6 +19,7 @@ pub mod manager;
 pub mod preload;
 pub mod privileges;
 pub mod process;
+pub mod python;
 pub mod release;
 pub mod rpc;
 pub mod sandbox;
