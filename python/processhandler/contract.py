@@ -51,6 +51,12 @@ class Notifier:
         """As `NOTIFY_SOCKET` says, which is left there for what this process starts."""
         return cls(os.environ.get("NOTIFY_SOCKET"))
 
+    def close(self) -> None:
+        """Says nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     def say(self, *lines: str) -> None:
         """Says lines `NAME=value` in one message. A master that is gone hears nothing: that is no error here."""
         if self._socket is None or self._address is None:

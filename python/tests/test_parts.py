@@ -134,9 +134,11 @@ class Words(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as master:
             name = f"ph-test-{os.getpid()}"
             master.bind("\0" + name)
-            contract.Notifier("@" + name).say("READY=1", "STATUS=a\nb")
+            notifier = contract.Notifier("@" + name)
+            notifier.say("READY=1", "STATUS=a\nb")
             self.assertEqual(master.recv(100), b"READY=1\nSTATUS=a b")
-        contract.Notifier("@" + name).say("READY=1")
+        notifier.say("READY=1")
+        notifier.close()
         contract.Notifier(None).say("READY=1")
 
     def test_sockets_of_another_process_are_left_alone(self):

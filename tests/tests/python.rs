@@ -58,9 +58,10 @@ fn s47_requests_are_served_and_counted(python: &str) {
     }
 }
 
+/// A client that never says anything is left at half of `graceful_timeout`.
 fn s47_a_request_under_way_is_finished_at_a_stop(python: &str) {
     for class in SERVERS {
-        let server = Python::serve("drain", python, class, "graceful_timeout = 10\n");
+        let server = Python::serve("drain", python, class, "graceful_timeout = 3\n");
         let mut idle = server.client();
         if class != "Sync" {
             assert!(idle.ask("hello").starts_with("hello "));

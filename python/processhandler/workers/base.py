@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from contextvars import ContextVar
 from typing import Any, Iterator, List, Optional, Set
@@ -21,6 +22,10 @@ from ..slots import Ledger, Slot
 MAXSIZE = sys.maxsize
 # How long a worker that has done its max_requests waits for its successor, if no boot_timeout says.
 PATIENCE = 30.0
+# At a stop, a client that has never sent anything is waited for half of graceful_timeout, but no longer than this.
+FIRST_BYTE = 5.0
+# Where `tcp_info` has how much a client has sent (tcpi_bytes_received).
+_RECEIVED = slice(128, 136)
 
 
 class NotReady(Exception):
@@ -36,6 +41,7 @@ class Visit:
         self._token: Optional[int] = frame.ledger.begin()
         self.is_divided = False
         self.is_late = False
+        self._born = time.monotonic()
         self.timer: Any = None
         self.task: Any = None
         frame.visits.add(self)
@@ -68,6 +74,15 @@ class Visit:
         """If nothing is under way, what has arrived can still be read, and then it is as if the client had hung up."""
         if self.is_divided and self._token is None and self.client is not None:
             with contextlib.suppress(OSError):
+                self.client.shutdown(socket.SHUT_RD)
+
+    def cut_if_silent(self, grace: float) -> None:
+        """If the client has not sent anything in that time, it is as if it had hung up."""
+        if self.client is None or time.monotonic() - self._born < grace:
+            return
+        with contextlib.suppress(OSError):
+            info = self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.stop)
+            if info[_RECEIVED] == bytes(8):
                 self.client.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
@@ -131,11 +146,26 @@ class Frame:
         self.bell.ring()
         if self.loop is None:
             self.part()
+            if threading.current_thread() is threading.main_thread():
+                # The first thread may be in a handler itself: only a signal reaches it there.
+                signal.signal(signal.SIGALRM, lambda *_: self.cut_the_silent())
+                signal.setitimer(signal.ITIMER_REAL, self.grace, self.grace / 4)
 
     def part(self) -> None:
         """Takes leave of the clients that are between two requests."""
         for visit in list(self.visits):
             visit.part()
+
+    @property
+    def grace(self) -> float:
+        """How long a silent client is waited for at a stop, in seconds."""
+        return max(0.01, min(FIRST_BYTE, float(self.cfg.graceful_timeout or 2 * FIRST_BYTE) / 2))
+
+    def cut_the_silent(self) -> None:
+        """Takes leave of clients that have never sent anything."""
+        for visit in list(self.visits):
+            # One from the queue has had less time, and was there for longer.
+            visit.cut_if_silent(self.grace / 2)
 
     def sleep(self, seconds: Optional[float]) -> bool:
         """Waits; returns early, and False, when the worker is asked to leave."""

@@ -199,6 +199,13 @@ class CoroutineWorker(Worker):
         """The worker was asked to leave."""
         self._halted.set()
         self._here.part()
+        self._here.loop.call_later(self._here.grace, self._cut_the_silent)
+
+    def _cut_the_silent(self) -> None:
+        frame = self._here
+        frame.cut_the_silent()
+        # Again and again: there may be some from the queue.
+        frame.loop.call_later(frame.grace / 4, self._cut_the_silent)
 
     def _finish(self) -> None:
         """Nothing more will come: the loop ends with its last task."""
