@@ -1392,12 +1392,16 @@ _ph() {
             return 0
             ;;
         ph__subcmd__restart)
-            opts="-c -s -h --set --config --section --help"
+            opts="-c -s -h --python --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1426,12 +1430,16 @@ _ph() {
             return 0
             ;;
         ph__subcmd__run)
-            opts="-c -s -h --set --config --section --help"
+            opts="-c -s -h --python --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1494,12 +1502,16 @@ _ph() {
             return 0
             ;;
         ph__subcmd__start)
-            opts="-c -s -h --set --config --section --help"
+            opts="-c -s -h --python --set --config --section --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -182,7 +182,7 @@ fn s47_jobs_are_done_one_after_the_other(python: &str) {
 fn s47_calls_are_answered(python: &str) {
     let server = Python::serve("calls", python, "Rpc", "timeout = 2\nthreads = 2\n");
     let options = Options { timeout: DEADLINE, in_flight: 1024, ..Options::default() };
-    let client = Client::tcp(&server.address(), options).unwrap();
+    let client = Client::tcp(server.address(), options).unwrap();
     let call = |method: &str, params: Vec<Value>| client.call_values(method, &params);
     assert_eq!(call("add", vec![1.into(), 2.into()]).unwrap(), Value::from(3));
     let values = Value::Array(vec![
