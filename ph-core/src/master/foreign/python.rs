@@ -6,7 +6,6 @@ use std::path::Path;
 use ph_config::Settings;
 use ph_config::value::python::PythonClass;
 
-use super::Foreign;
 use crate::arbiter::Event;
 use crate::master::Master;
 
@@ -38,14 +37,15 @@ impl Master<'_> {
     /// A program has ended. If it was an interpreter that looked for the package in vain, that is why it could not boot.
     pub(in crate::master) fn explain_end(&mut self, serial: u64) {
         let Some(child) = self.children.get(serial) else { return };
-        if let Some(reason) = child.foreign.as_ref().and_then(lacks_package) {
+        if let Some(reason) =
+            child.foreign.as_ref().and(child.history.output.lines().last()).and_then(lacks_package)
+        {
             self.feed(Event::BootFailed { worker: child.key, reason });
         }
     }
 }
 
-fn lacks_package(foreign: &Foreign) -> Option<String> {
-    let line = foreign.output.last().last()?;
+fn lacks_package(line: &str) -> Option<String> {
     let python = line.strip_suffix(": No module named processhandler")?;
     Some(format!(
         "{python} does not find the package {PACKAGE}; install it ({python} -m pip install {PACKAGE}), or set python to an \
