@@ -48,10 +48,12 @@ complete -c ph -n "__fish_ph_needs_command" -f -a "call" -d 'Call a method of a 
 complete -c ph -n "__fish_ph_needs_command" -f -a "conform" -d 'Put a program through the contract of a worker, and tell which points of it it keeps'
 complete -c ph -n "__fish_ph_needs_command" -f -a "completions" -d 'Print a completion script'
 complete -c ph -n "__fish_ph_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ph -n "__fish_ph_using_subcommand run" -l python -d 'Workers are this Python class; as --set python_class=MODULE:CLASS' -r
 complete -c ph -n "__fish_ph_using_subcommand run" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand run" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand run" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
 complete -c ph -n "__fish_ph_using_subcommand run" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand start" -l python -d 'Workers are this Python class; as --set python_class=MODULE:CLASS' -r
 complete -c ph -n "__fish_ph_using_subcommand start" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand start" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand start" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
@@ -61,6 +63,7 @@ complete -c ph -n "__fish_ph_using_subcommand stop" -s c -l config -d 'The confi
 complete -c ph -n "__fish_ph_using_subcommand stop" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r
 complete -c ph -n "__fish_ph_using_subcommand stop" -l quick -d 'Workers get a second to finish, not graceful_timeout'
 complete -c ph -n "__fish_ph_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c ph -n "__fish_ph_using_subcommand restart" -l python -d 'Workers are this Python class; as --set python_class=MODULE:CLASS' -r
 complete -c ph -n "__fish_ph_using_subcommand restart" -l set -d 'Set a key above file and environment; may be repeated' -r
 complete -c ph -n "__fish_ph_using_subcommand restart" -s c -l config -d 'The configuration file [default: $PH_CONFIG, ./config.ini, ./conf/config.ini]' -r -F
 complete -c ph -n "__fish_ph_using_subcommand restart" -s s -l section -d 'The section: one application, one master [default: the only one of the file]' -r

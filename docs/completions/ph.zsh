@@ -35,6 +35,7 @@ _ph() {
         case $line[1] in
             (run)
 _arguments "${_arguments_options[@]}" : \
+'--python=[Workers are this Python class; as --set python_class=MODULE\:CLASS]:MODULE:CLASS:_default' \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
 '-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
 '--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
@@ -46,6 +47,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (start)
 _arguments "${_arguments_options[@]}" : \
+'--python=[Workers are this Python class; as --set python_class=MODULE\:CLASS]:MODULE:CLASS:_default' \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
 '-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
 '--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
@@ -69,6 +71,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (restart)
 _arguments "${_arguments_options[@]}" : \
+'--python=[Workers are this Python class; as --set python_class=MODULE\:CLASS]:MODULE:CLASS:_default' \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
 '-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
 '--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \

@@ -86,9 +86,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run in the foreground until told to stop
-    Run,
+    Run(WorkerArgs),
     /// Start as `daemonize` says; returns when the workers are ready, or have failed
-    Start,
+    Start(WorkerArgs),
     /// Stop gracefully; returns when the master is gone
     Stop {
         /// Workers get a second to finish, not graceful_timeout
@@ -96,7 +96,7 @@ pub(crate) enum Command {
         quick: bool,
     },
     /// Stop if running, then start
-    Restart,
+    Restart(WorkerArgs),
     /// Read the configuration again and replace the workers, new before old
     Reload,
     /// Have the program as it is on disk now take over; returns when it serves
@@ -166,6 +166,14 @@ pub(crate) enum Command {
         /// For this shell
         shell: Shell,
     },
+}
+
+/// What is to be run.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WorkerArgs {
+    /// Workers are this Python class; as --set python_class=MODULE:CLASS
+    #[arg(long, value_name = "MODULE:CLASS")]
+    pub(crate) python: Option<String>,
 }
 
 /// A call of any server.

@@ -20,6 +20,7 @@ pub mod preload;
 pub mod privileges;
 pub mod process;
 pub mod programs;
+pub mod python;
 pub mod release;
 pub mod rpc;
 pub mod sandbox;

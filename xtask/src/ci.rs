@@ -10,7 +10,7 @@ use crate::{docs, e2e, setup, tidy};
 /// belongs to it.
 type Named = (&'static str, fn(&Workspace) -> Result);
 
-const STEPS: [Named; 9] = [
+const STEPS: [Named; 10] = [
     ("setup", |workspace| setup::run(&workspace.root)),
     ("fmt", |workspace| Step::cargo("fmt --all -- --check").run(&workspace.root)),
     ("tidy", tidy::run),
@@ -27,6 +27,14 @@ const STEPS: [Named; 9] = [
     // The black-box suite is the next step: it needs programs built first, and leaves nothing
     // behind.
     ("test", |workspace| Step::cargo("test --workspace --exclude ph-tests").run(&workspace.root)),
+    ("python", |workspace| {
+        // Those of Debian; what is first on PATH may be neither.
+        ["/usr/bin/python3", "/usr/bin/pypy3"].iter().try_for_each(|interpreter| {
+            Step::new(*interpreter)
+                .words("-B -W error -m unittest discover -s tests")
+                .run(&workspace.root.join("python"))
+        })
+    }),
     // What the product leaves out: nothing else builds these.
     ("features", |workspace| {
         for package in ["ph-rpc", "ph-leader"] {
@@ -91,7 +99,7 @@ mod tests {
     fn all_one_or_the_rest() {
         assert_eq!(names(None, None).len(), STEPS.len());
         assert_eq!(names(Some("tidy"), None), ["tidy"]);
-        assert_eq!(names(None, Some("test")), ["test", "features", "e2e"]);
+        assert_eq!(names(None, Some("test")), ["test", "python", "features", "e2e"]);
     }
 
     #[test]

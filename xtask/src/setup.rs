@@ -23,8 +23,6 @@ enum Sign {
 enum Needed {
     /// By what runs today: its absence is an error.
     Now,
-    /// By a suite that is still to come: its absence is mentioned by `--check`.
-    Later,
     /// By nothing that must pass.
     Perhaps,
 }
@@ -60,7 +58,7 @@ const PACKAGES: [Package; 15] = [
     ),
     now("etcd-server", Sign::Programs(&["etcd"]), "ph-leader's campaigns in a real etcd"),
     now("openssl", Sign::Programs(&["openssl"]), "ph-leader's tests make certificates by it"),
-    later("pypy3", Sign::Programs(&["pypy3"]), "Python workers on PyPy"),
+    now("pypy3", Sign::Programs(&["pypy3"]), "the Python package's tests, Python workers on PyPy"),
     perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),
     perhaps(
         "nginx",
@@ -72,10 +70,6 @@ const PACKAGES: [Package; 15] = [
 
 const fn now(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
     Package { name, sign, needed: Needed::Now, purpose }
-}
-
-const fn later(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
-    Package { name, sign, needed: Needed::Later, purpose }
 }
 
 const fn perhaps(name: &'static str, sign: Sign, purpose: &'static str) -> Package {
@@ -119,7 +113,6 @@ fn check() -> Result {
         let verdict = match (&package.needed, package.sign.is_there()) {
             (_, true) => "there",
             (Needed::Now, false) => "MISSING",
-            (Needed::Later, false) => "not yet needed",
             (Needed::Perhaps, false) => "not needed",
         };
         println!("{:<16} {verdict:<16} {}", package.name, package.purpose);

@@ -23,6 +23,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::master::Master;
 use crate::place;
 
+/// The key that `--python` sets.
+const PYTHON: &str = "python_class";
+
 pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
     // What needs no configuration.
     let command = match args.command {
@@ -31,16 +34,20 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Conform(args) => return conform::conform(&args),
         command => command,
     };
-    let request = place::request(&args.place, host.default_config());
+    let mut place = args.place;
+    if let Command::Run(worker) | Command::Start(worker) | Command::Restart(worker) = &command {
+        place.set.extend(worker.python.iter().map(|class| (PYTHON.to_owned(), class.clone())));
+    }
+    let request = place::request(&place, host.default_config());
     if let Some(exit) = host.resume(request.as_ref().ok()) {
         return Ok(exit);
     }
     let request = request?;
     match command {
-        Command::Run => lifecycle::run(host, &request),
-        Command::Start => lifecycle::start(host, &request),
+        Command::Run(_) => lifecycle::run(host, &request),
+        Command::Start(_) => lifecycle::start(host, &request),
         Command::Stop { quick } => lifecycle::stop(&request, quick),
-        Command::Restart => lifecycle::restart(host, &request),
+        Command::Restart(_) => lifecycle::restart(host, &request),
         Command::Reload => lifecycle::reload(&request),
         Command::Upgrade => change(&request, "upgrade", Vec::new()),
         Command::Status { json, watch: true } => status::watch(&request, json),

@@ -252,7 +252,9 @@ impl Master<'_> {
     /// A worker ended. Its last words come first: they may say why.
     pub(super) fn mourn(&mut self, serial: u64) {
         self.hear();
+        self.hear_notices();
         self.finish_output(serial);
+        self.explain_end(serial);
         self.turn.wait();
         let Some(child) = self.children.get_mut(serial) else { return };
         let worker = child.key;

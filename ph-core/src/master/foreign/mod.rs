@@ -2,10 +2,11 @@
 //!
 //! No copy of the master is made for one: the shim is spawned, prepares the process and executes the program
 //! ([`crate::orders`]). What a forked worker tells through shared memory and the report pipe, a program tells by a service
-//! manager's protocol ([`notices`]); what it prints goes to the log ([`output`]).
+//! manager's protocol ([`notices`]); what it prints goes to the log ([`output`]). A program may be a class of Python's ([`python`]).
 
 mod notices;
 mod output;
+mod python;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -183,6 +184,7 @@ impl Master<'_> {
         if let Some(limit) = settings.timeout {
             set.push(("WATCHDOG_USEC".into(), limit.as_micros().to_string().into()));
         }
+        set.extend(python::settings(settings));
         let own = settings.environment.iter();
         set.extend(own.map(|(name, value)| (name.into(), value.into())));
         set
@@ -193,10 +195,7 @@ impl Master<'_> {
 fn command_of(settings: &Settings) -> Vec<String> {
     match (&settings.command, &settings.python_class) {
         (Some(command), _) => command.clone(),
-        (None, Some(class)) => {
-            let python = settings.python.to_string_lossy().into_owned();
-            vec![python, "-m".to_owned(), "processhandler".to_owned(), class.to_string()]
-        }
+        (None, Some(class)) => python::command(&settings.python, class),
         // Checked before it was a generation.
         (None, None) => Vec::new(),
     }

@@ -2,6 +2,9 @@
 //!
 //! The kernel says who has sent each (`SCM_CREDENTIALS`, unix(7)), whatever that says of itself: the worker, or somebody of its
 //! process group. Descriptors that come along are closed.
+//!
+//! Two lines are our own, named as the protocol asks of those: `X_PH_RECYCLE=1` of a worker that has done its `max_requests` and
+//! waits to be relieved, and `X_PH_FAILED=` with the reason of one that can't boot.
 
 use std::ffi::OsString;
 use std::io::IoSliceMut;
@@ -25,6 +28,8 @@ const TURN: usize = 64;
 const LONGEST: usize = 4096;
 /// Bytes of a status that are kept.
 const STATUS: usize = 256;
+/// Bytes of the reason of a failure.
+const REASON: usize = 2048;
 /// Descriptors that come along with one: what does not fit the kernel closes.
 const PASSED: usize = 16;
 
@@ -42,6 +47,8 @@ struct Notice {
     watchdog: bool,
     stopping: bool,
     status: Option<String>,
+    recycle: bool,
+    failed: Option<String>,
 }
 
 impl Notices {
@@ -128,15 +135,19 @@ impl Notice {
                 Some(("READY", "1")) => notice.ready = true,
                 Some(("WATCHDOG", "1")) => notice.watchdog = true,
                 Some(("STOPPING", "1")) => notice.stopping = true,
-                Some(("STATUS", status)) => {
-                    let end = status.floor_char_boundary(STATUS);
-                    notice.status = Some(status[..end].replace(char::is_control, "?"));
-                }
+                Some(("STATUS", status)) => notice.status = Some(printable(status, STATUS)),
+                Some(("X_PH_RECYCLE", "1")) => notice.recycle = true,
+                Some(("X_PH_FAILED", why)) => notice.failed = Some(printable(why, REASON)),
                 _ => {}
             }
         }
         notice
     }
+}
+
+/// What a program says of itself, as far as it is kept.
+fn printable(text: &str, longest: usize) -> String {
+    text[..text.floor_char_boundary(longest)].replace(char::is_control, "?")
 }
 
 impl Master<'_> {
@@ -172,6 +183,12 @@ impl Master<'_> {
         if notice.ready {
             self.queue.push_back(Event::Ready { worker });
         }
+        if notice.recycle {
+            self.queue.push_back(Event::Recycle { worker });
+        }
+        if let Some(reason) = notice.failed {
+            self.queue.push_back(Event::BootFailed { worker, reason });
+        }
     }
 }
 
@@ -183,7 +200,10 @@ mod tests {
     fn lines_mean_what_the_protocol_says() {
         let notice = Notice::of(b"READY=1\nSTATUS=at \x07work\nMAINPID=7\nX_Y=1\nWATCHDOG=1\n");
         let status = Some("at ?work".to_owned());
-        assert_eq!(notice, Notice { ready: true, watchdog: true, status, stopping: false });
+        assert_eq!(notice, Notice { ready: true, watchdog: true, status, ..Notice::default() });
+        let notice = Notice::of(b"X_PH_RECYCLE=1\nX_PH_FAILED=no module \"a\"\n");
+        let failed = Some("no module \"a\"".to_owned());
+        assert_eq!(notice, Notice { recycle: true, failed, ..Notice::default() });
         for nothing in [&b"READY=0"[..], b"READY", b"=1", b"", b"ready=1", b"\xff\xfe=1"] {
             assert_eq!(Notice::of(nothing), Notice::default());
         }

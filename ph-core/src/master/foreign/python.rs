@@ -1,0 +1,54 @@
+//! A worker that is a Python class: how the package `processhandler` is started, and what it is given to start with.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use ph_config::Settings;
+use ph_config::value::python::PythonClass;
+
+use crate::arbiter::Event;
+use crate::master::Master;
+
+/// What the package is called.
+const PACKAGE: &str = "processhandler";
+
+/// The interpreter, and what it is to run.
+pub(super) fn command(python: &Path, class: &PythonClass) -> Vec<String> {
+    let python = python.to_string_lossy().into_owned();
+    vec![python, "-m".to_owned(), PACKAGE.to_owned(), class.to_string()]
+}
+
+/// All settings as texts, and the directory of the start, in a variable: a class is configured by exactly what its master goes
+/// by, whatever layer that comes from, and needs to be able to read no file.
+pub(super) fn settings(settings: &Settings) -> Option<(OsString, OsString)> {
+    settings.python_class.as_ref()?;
+    let known =
+        ph_config::key::KEYS.iter().map(|key| (key.name.to_owned(), settings.text(key.name)));
+    let own = settings.app.iter().map(|(name, text)| (format!("app.{name}"), Some(text.clone())));
+    let texts: serde_json::Map<_, _> = known
+        .chain(own)
+        .filter_map(|(name, text)| Some((name, serde_json::Value::from(text?))))
+        .collect();
+    let all = serde_json::json!({ "start_dir": settings.start_dir, "settings": texts });
+    Some(("PH_SETTINGS".into(), all.to_string().into()))
+}
+
+impl Master<'_> {
+    /// A program has ended. If it was an interpreter that looked for the package in vain, that is why it could not boot.
+    pub(in crate::master) fn explain_end(&mut self, serial: u64) {
+        let Some(child) = self.children.get(serial) else { return };
+        if let Some(reason) =
+            child.foreign.as_ref().and(child.history.output.lines().last()).and_then(lacks_package)
+        {
+            self.feed(Event::BootFailed { worker: child.key, reason });
+        }
+    }
+}
+
+fn lacks_package(line: &str) -> Option<String> {
+    let python = line.strip_suffix(": No module named processhandler")?;
+    Some(format!(
+        "{python} does not find the package {PACKAGE}; install it ({python} -m pip install {PACKAGE}), or set python to an \
+         interpreter that has it"
+    ))
+}

@@ -1,0 +1,1 @@
+"""The names that the package had before it was `processhandler`."""

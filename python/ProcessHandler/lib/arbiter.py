@@ -1,0 +1,5 @@
+"""The former name of `processhandler.launch`."""
+
+from processhandler.launch import Arbiter
+
+__all__ = ["Arbiter"]

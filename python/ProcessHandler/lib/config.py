@@ -1,0 +1,5 @@
+"""The former name of `processhandler.config`."""
+
+from processhandler.config import Config
+
+__all__ = ["Config"]

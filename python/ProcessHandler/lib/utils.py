@@ -1,0 +1,5 @@
+"""The former name of `processhandler.launch`."""
+
+from processhandler.launch import parse_args
+
+__all__ = ["parse_args"]
