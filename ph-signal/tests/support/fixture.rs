@@ -26,6 +26,10 @@ fn main() -> Outcome {
     let [journey, backend] = args.as_slice() else {
         return Err("usage: fixture JOURNEY BACKEND".into());
     };
+    // A shell has what it runs in the background ignore these.
+    for signal in [Signal::INT, Signal::QUIT] {
+        ph_signal::disposition::default(signal)?;
+    }
     let open = |set| match backend.as_str() {
         #[cfg(target_os = "linux")]
         "signalfd" => Source::signalfd(set),
