@@ -7,7 +7,7 @@ use ph_tests::{Process, Sandbox, until, until_some};
 /// The launcher says why, in the background as in the foreground, and leaves nothing behind.
 #[test]
 fn what_would_be_unsafe_to_leave_out_is_refused() {
-    for (key, value) in [("leader", "file"), ("python_class", "app:Worker")] {
+    for (key, value) in [("leader", "file"), ("preload", "true")] {
         for daemonize in ["true", "false"] {
             let section = format!("daemonize = {daemonize}\n{key} = {value}\n");
             let sandbox = Sandbox::new("refused", &section);

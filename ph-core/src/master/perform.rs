@@ -4,7 +4,7 @@ use nix::unistd::Pid;
 use ph_signal::Signal;
 
 use super::children::Child;
-use super::{Master, narrate};
+use super::{Master, foreign, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::report::Report;
 use crate::sys::pidfd::Used;
@@ -254,7 +254,6 @@ impl Master<'_> {
         self.hear();
         self.hear_notices();
         self.finish_output(serial);
-        self.explain_end(serial);
         self.turn.wait();
         let Some(child) = self.children.get_mut(serial) else { return };
         let worker = child.key;
@@ -277,7 +276,8 @@ impl Master<'_> {
         }
         if let Some(line) = child.printed_last() {
             // That is the reason, if it was still booting.
-            let reason = format!("ended in boot with {status}; it printed last: {line}");
+            let reason = foreign::lacks_package(line)
+                .unwrap_or_else(|| format!("ended in boot with {status}; it printed last: {line}"));
             self.queue.push_back(Event::BootFailed { worker, reason });
         }
         self.hooks.worker_exit(worker.slot, child.process.pid().as_raw());

@@ -24,6 +24,7 @@ use ph_signal::Signal;
 
 pub(super) use notices::Notices;
 pub(super) use output::Output;
+pub(super) use python::lacks_package;
 
 use super::carried::CarriedForeign;
 use super::generation::Generation;

@@ -6,9 +6,6 @@ use std::path::Path;
 use ph_config::Settings;
 use ph_config::value::python::PythonClass;
 
-use crate::arbiter::Event;
-use crate::master::Master;
-
 /// What the package is called.
 const PACKAGE: &str = "processhandler";
 
@@ -33,19 +30,8 @@ pub(super) fn settings(settings: &Settings) -> Option<(OsString, OsString)> {
     Some(("PH_SETTINGS".into(), all.to_string().into()))
 }
 
-impl Master<'_> {
-    /// A program has ended. If it was an interpreter that looked for the package in vain, that is why it could not boot.
-    pub(in crate::master) fn explain_end(&mut self, serial: u64) {
-        let Some(child) = self.children.get(serial) else { return };
-        if let Some(reason) =
-            child.foreign.as_ref().and(child.history.output.lines().last()).and_then(lacks_package)
-        {
-            self.feed(Event::BootFailed { worker: child.key, reason });
-        }
-    }
-}
-
-fn lacks_package(line: &str) -> Option<String> {
+/// Why an interpreter ended that printed this last, if it was that it has not got the package.
+pub(in crate::master) fn lacks_package(line: &str) -> Option<String> {
     let python = line.strip_suffix(": No module named processhandler")?;
     Some(format!(
         "{python} does not find the package {PACKAGE}; install it ({python} -m pip install {PACKAGE}), or set python to an \
