@@ -141,12 +141,6 @@ impl Echo {
             (!workers.iter().any(|(_, worker)| *worker == gone)).then_some(workers)
         })
     }
-
-    /// The certificate of the last death in a slot.
-    #[track_caller]
-    pub fn why(&self, slot: u64) -> serde_json::Value {
-        serde_json::from_str(&self.ok(&["why", &slot.to_string(), "--json"])).unwrap()
-    }
 }
 
 /// Port 0 unless the settings say where.

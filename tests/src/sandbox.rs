@@ -200,6 +200,18 @@ impl Sandbox {
         if output.code == Some(0) { serde_json::from_str(&output.out).ok() } else { None }
     }
 
+    /// The certificate of the last death in a slot, which must have had one.
+    #[track_caller]
+    pub fn why(&self, slot: u64) -> Value {
+        serde_json::from_str(&self.ok(&["why", &slot.to_string(), "--json"])).unwrap()
+    }
+
+    /// The same, if the master has heard of a death there.
+    pub fn try_why(&self, slot: u64) -> Option<Value> {
+        let output = self.run(&["why", &slot.to_string(), "--json"]);
+        if output.code == Some(0) { serde_json::from_str(&output.out).ok() } else { None }
+    }
+
     /// The process that the master, or who it started, knows by this pid.
     pub fn find(&self, pid: i64) -> Option<Process> {
         match &self.namespace {

@@ -9,17 +9,11 @@ use ph_tests::groups::Group;
 use ph_tests::{Process, Sandbox, until, until_some};
 use serde_json::Value;
 
-#[track_caller]
-fn why(sandbox: &Sandbox, slot: u64) -> Value {
-    serde_json::from_str(&sandbox.ok(&["why", &slot.to_string(), "--json"])).unwrap()
-}
-
 /// The certificate of this very process, once there is one.
 #[track_caller]
 fn certificate(sandbox: &Sandbox, slot: u64, worker: Process) -> Value {
     until_some("it has a certificate", || {
-        let output = sandbox.run(&["why", &slot.to_string(), "--json"]);
-        let last: Value = serde_json::from_str(&output.out).ok()?;
+        let last = sandbox.try_why(slot)?;
         let previous = last["previous"].as_array().cloned().unwrap_or_default();
         let mut all = std::iter::once(last).chain(previous);
         all.find(|one| one["pid"] == worker.pid())
@@ -205,8 +199,7 @@ fn one_that_hangs_in_its_boot() {
     fs::write(sandbox.path("flag"), "").unwrap();
     before[1].1.signal(Signal::SIGKILL);
     let certificate = until_some("its successor is killed", || {
-        let certificate = why(&sandbox, 1);
-        (certificate["cause"] == "boot").then_some(certificate)
+        sandbox.try_why(1).filter(|certificate| certificate["cause"] == "boot")
     });
     assert!(certificate["reason"].as_str().unwrap().contains("boot_timeout"), "{certificate}");
     assert_eq!(certificate["stall"], "blocked", "{certificate}");
@@ -291,7 +284,7 @@ fn the_last_ends_of_a_worker_are_kept_and_no_more() {
         assert!(previous.iter().all(|one| one["exit_code"] == 3 && one["previous"].is_null()));
         std::iter::once(certificate).chain(previous).map(|it| it["pid"].as_i64().unwrap()).collect()
     };
-    let before = ends(&why(&sandbox, 0));
+    let before = ends(&sandbox.why(0));
     // The journal has them in the order in which they were made; the last of it lives.
     let made: Vec<i64> =
         sandbox.told("new").iter().filter(|it| it.slot == 0).map(|it| it.pid.into()).collect();
@@ -303,7 +296,7 @@ fn the_last_ends_of_a_worker_are_kept_and_no_more() {
     // They go along when the master becomes another program.
     sandbox.ok(&["upgrade"]);
     let after = until_some("the former worker has left", || {
-        let certificate = why(&sandbox, 0);
+        let certificate = sandbox.why(0);
         (certificate["cause"] == "asked").then(|| ends(&certificate))
     });
     assert_eq!(after[1..], before[..7]);

@@ -6,12 +6,6 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use ph_tests::users::{limit_files, limit_processes, nobody_else};
 use ph_tests::{Process, Sandbox, until, until_some};
-use serde_json::Value;
-
-#[track_caller]
-fn why(sandbox: &Sandbox, slot: u64) -> Value {
-    serde_json::from_str(&sandbox.ok(&["why", &slot.to_string(), "--json"])).unwrap()
-}
 
 /// A worker dies, and its successors fail in boot from then on, until the cause is gone.
 #[track_caller]
@@ -44,7 +38,7 @@ fn crash_on_every_boot(boot: &str, code: Option<i64>, cause: &str) {
     let row = &status["workers"][0];
     assert!(["backoff", "booting", "killed"].iter().any(|state| row["state"] == *state), "{row}");
     assert_eq!(sandbox.workers("ready"), [before[1]], "the other worker was touched");
-    let certificate = why(&sandbox, 0);
+    let certificate = sandbox.why(0);
     assert!(certificate["cause"].as_str().unwrap().contains("boot"), "{certificate}");
     assert_eq!(certificate["exit_code"].as_i64(), code, "{certificate}");
     assert!(certificate.to_string().contains(cause), "{certificate}");

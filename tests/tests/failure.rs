@@ -10,11 +10,6 @@ use serde_json::Value;
 
 /// The death certificate of a slot.
 #[track_caller]
-fn why(sandbox: &Sandbox, slot: u64) -> Value {
-    serde_json::from_str(&sandbox.ok(&["why", &slot.to_string(), "--json"])).unwrap()
-}
-
-#[track_caller]
 fn guard(sandbox: &Sandbox) -> Process {
     let pid = sandbox.status()["guard_pid"].as_i64().unwrap();
     Process::find(pid as i32).unwrap()
@@ -62,7 +57,7 @@ fn s31_a_killed_worker_is_replaced_and_the_others_go_on() {
     let (first, third) = (done(0), done(2));
     until("the others work on", || done(0) > first + 2 && done(2) > third + 2);
 
-    let certificate = why(&sandbox, 1);
+    let certificate = sandbox.why(1);
     assert_eq!(certificate["signal"], "SIGKILL", "{certificate}");
     assert_eq!(certificate["pid"], victim.pid(), "{certificate}");
     assert_eq!(certificate["exit_code"], Value::Null, "{certificate}");
@@ -203,7 +198,7 @@ fn s33_a_stopped_worker_with_a_request_is_killed_at_timeout() {
     let after = sandbox.settled(2);
     assert_ne!(after[0].1, victim);
     assert_eq!(after[1].1, other, "the other was touched");
-    let certificate = why(&sandbox, 0);
+    let certificate = sandbox.why(0);
     assert_eq!(certificate["signal"], "SIGKILL", "{certificate}");
     assert_eq!(certificate["cause"], "timeout", "{certificate}");
     assert!(certificate["reason"].as_str().unwrap().contains("timeout"), "{certificate}");
