@@ -1,5 +1,6 @@
 //! Events: what has happened is kept, what happens is told, and who does not listen misses some of it and nobody else.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
@@ -138,6 +139,59 @@ fn an_upgrade_in_place_cuts_nobody_off() {
     let events = kept(&sandbox);
     in_order(&events);
     assert_eq!(events[0]["seq"], 1);
+    sandbox.ok(&["stop"]);
+}
+
+/// What changes of this kind did, in order, and how each ended.
+fn steps(events: &[Json], kind: &str) -> Vec<String> {
+    let about = events.iter().filter(|event| event["kind"] == kind);
+    let word = |event: &Json| match event["event"].as_str()? {
+        "change_step" => event["step"].as_str().map(str::to_owned),
+        "change_ended" => event["result"].as_str().map(str::to_owned),
+        _ => None,
+    };
+    about.filter_map(word).collect()
+}
+
+#[test]
+fn each_step_of_a_change_is_told() {
+    let section = "app.job = idle\nupgrade_mode = inplace\nrestart_backoff = 30\napp.boot = fail\n\
+                   app.flag = %(here)s/flag\n";
+    let sandbox = Sandbox::new("steps", section);
+    sandbox.ok(&["start"]);
+    sandbox.ok(&["reload"]);
+    sandbox.ok(&["upgrade"]);
+    fs::write(sandbox.path("flag"), "").unwrap();
+    assert_eq!(sandbox.run(&["reload"]).code, Some(5));
+    assert_eq!(sandbox.run(&["upgrade"]).code, Some(5));
+    let events = kept(&sandbox);
+    let reloads =
+        ["reading", "canary", "rolling", "ok", "reading", "canary", "rolling back", "failed"];
+    assert_eq!(steps(&events, "reload"), reloads);
+    let forth = ["replacing the program", "reading", "canary"];
+    let (done, back) =
+        (["rolling", "ok"], ["rolling back", "returning to the former program", "failed"]);
+    assert_eq!(
+        steps(&events, "upgrade"),
+        [forth.as_slice(), &done, &forth, &back].concat(),
+        "{events:?}"
+    );
+    sandbox.ok(&["stop"]);
+}
+
+#[test]
+fn a_handover_is_told_by_the_master_that_leaves() {
+    let sandbox = Sandbox::new("handover", "app.job = idle\nupgrade_mode = handover\n");
+    sandbox.ok(&["start"]);
+    let mut follower = Connection::new(sandbox.connect());
+    follower.request("events", vec![true.into()]).unwrap();
+    assert!(matches!(follower.receive(), Ok(Incoming::Response { .. })));
+    sandbox.ok(&["upgrade"]);
+    let mut events = Vec::new();
+    while let Ok(Incoming::Notification { params, .. }) = follower.receive() {
+        events.push(serde_json::to_value(&params[0]).unwrap());
+    }
+    assert_eq!(steps(&events, "upgrade"), ["handing over", "ok"], "{events:?}");
     sandbox.ok(&["stop"]);
 }
 

@@ -16,12 +16,12 @@ fn s46_idle_workers_never_wake_and_the_master_hardly() {
     // A client that goes is a cause.
     sandbox.unwatched(master);
     let before = (asleep(), guard.sleeps(), master.sleeps());
-    // Nothing is to happen, and that takes time to see.
-    std::thread::sleep(Duration::from_secs(10));
+    // Nothing is to happen, and that takes a minute to see.
+    std::thread::sleep(Duration::from_secs(60));
     assert_eq!(asleep(), before.0, "workers woke");
     assert_eq!(guard.sleeps(), before.1, "the guard woke");
     assert!(
-        master.sleeps() <= before.2 + 1,
+        master.sleeps() <= before.2 + 2,
         "the master woke {} times",
         master.sleeps() - before.2
     );

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Step;
 use super::event::{ExitStatus, Speed, Ticket, WorkerKey};
 use super::why::Why;
 
@@ -247,6 +248,13 @@ pub enum Note {
         kind: &'static str,
         /// The generation it leads to.
         generation: u32,
+    },
+    /// A change went on.
+    ChangeStep {
+        /// `reload`, …
+        kind: &'static str,
+        /// What it does now.
+        step: Step,
     },
     /// A change ended.
     ChangeEnded(LastChange),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::action::{Action, Note};
 use super::event::{Ticket, WorkerKey};
 use super::policy::Policy;
 
@@ -20,6 +21,48 @@ impl Purpose {
         match self {
             Self::Reload => "reload",
             Self::Upgrade => "upgrade",
+        }
+    }
+
+    /// Says how far it is.
+    pub(super) fn comes_to(self, step: Step) -> Action {
+        Action::Tell(Note::ChangeStep { kind: self.word(), step })
+    }
+}
+
+/// How far a reload or an upgrade has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Another change is before it, or two generations drain.
+    Waiting,
+    /// The configuration is read.
+    Reading,
+    /// One worker of the new generation is to prove it.
+    Canary,
+    /// The rest follows.
+    Rolling,
+    /// The new generation failed, and goes.
+    RollingBack,
+    /// The new master gets what this one has.
+    HandingOver,
+    /// This process becomes the other program.
+    Replacing,
+    /// This process becomes the former program again.
+    Returning,
+}
+
+impl Step {
+    /// The word that records use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Reading => "reading",
+            Self::Canary => "canary",
+            Self::Rolling => "rolling",
+            Self::RollingBack => "rolling back",
+            Self::HandingOver => "handing over",
+            Self::Replacing => "replacing the program",
+            Self::Returning => "returning to the former program",
         }
     }
 }

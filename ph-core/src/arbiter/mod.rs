@@ -47,6 +47,7 @@ use std::time::{Duration, Instant};
 
 pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
 pub use carried::Carried;
+pub use change::Step;
 use change::{Reload, Waiter};
 pub use event::{Event, ExitStatus, Load, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use jitter::Jitter;
@@ -280,7 +281,7 @@ impl Arbiter {
             Event::Reload { asked } => self.reload_asked(now, asked, out),
             Event::Upgrade { asked } => self.upgrade_asked(now, asked, out),
             Event::SuccessorReady => self.successor_ready(out),
-            Event::ProgramReady => self.program_ready(),
+            Event::ProgramReady => self.program_ready(out),
             Event::Resumed => self.resumed(out),
             Event::TookOver => self.took_over(now, out),
             Event::SuccessorServes => self.successor_serves(now, out),
@@ -319,7 +320,7 @@ impl Arbiter {
             self.scan = self.next_scan(now);
         }
         self.weigh_later(now);
-        self.canary_ready(generation);
+        self.canary_ready(generation, out);
     }
 
     fn outdate(&mut self, key: WorkerKey, why: Why) {

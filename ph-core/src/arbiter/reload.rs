@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::action::{Action, Note, Verdict};
-use super::change::{Before, Purpose, Reload, Stage};
+use super::change::{Before, Purpose, Reload, Stage, Step};
 use super::event::{Refusal, Ticket};
 use super::policy::Policy;
 use super::request::{answer, failed};
@@ -28,6 +28,9 @@ impl Arbiter {
             return;
         }
         if !self.may_reload() {
+            if self.queued.is_none() {
+                out.push(Purpose::Reload.comes_to(Step::Waiting));
+            }
             self.queued.get_or_insert_default().extend(asked);
             return;
         }
@@ -56,6 +59,7 @@ impl Arbiter {
     fn begin_reload(&mut self, now: Instant, asked: Vec<Ticket>, out: &mut Vec<Action>) {
         let (purpose, stage) = (Purpose::Reload, Stage::Reading);
         self.reload = Some(Reload { purpose, asked, began: now, stage });
+        out.push(purpose.comes_to(Step::Reading));
         out.push(Action::ReadConfig);
     }
 
@@ -94,11 +98,13 @@ impl Arbiter {
             out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation }));
         }
         let canary = self.wanted.max(wanted).min(1);
-        reload.stage = match canary {
+        let (stage, step) = match canary {
             // Nobody to be replaced, nobody to be tried.
-            0 => Stage::Rolling { before },
-            _ => Stage::Canary { before, wanted },
+            0 => (Stage::Rolling { before }, Step::Rolling),
+            _ => (Stage::Canary { before, wanted }, Step::Canary),
         };
+        reload.stage = stage;
+        out.push(reload.purpose.comes_to(step));
         if self.wanted < canary {
             self.open_seats(canary);
         }
@@ -110,7 +116,7 @@ impl Arbiter {
     }
 
     /// The first ready worker of the new generation lets the rest follow.
-    pub(super) fn canary_ready(&mut self, generation: u32) {
+    pub(super) fn canary_ready(&mut self, generation: u32, out: &mut Vec<Action>) {
         let Some(reload) = &mut self.reload else { return };
         if generation != self.generation {
             return;
@@ -119,6 +125,7 @@ impl Arbiter {
             // Meanwhile an operator may have changed it, from outside the new bounds.
             let wanted = self.policy.within(*wanted);
             reload.stage = Stage::Rolling { before: before.clone() };
+            out.push(reload.purpose.comes_to(Step::Rolling));
             self.open_seats(wanted);
         }
     }
@@ -142,7 +149,9 @@ impl Arbiter {
 
     /// The new generation failed: the former one is wanted again, and what is left of the new one goes.
     pub(super) fn roll_back(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
-        let Some(before) = self.reload.as_ref().and_then(Reload::before).cloned() else { return };
+        let Some(reload) = &self.reload else { return };
+        let Some(before) = reload.before().cloned() else { return };
+        out.push(reload.purpose.comes_to(Step::RollingBack));
         let failing = self.generation;
         self.policy = before.policy;
         self.generation = before.generation;
@@ -168,7 +177,7 @@ impl Arbiter {
             (Purpose::Reload, _) => {}
             (Purpose::Upgrade, Verdict::Done) => out.push(Action::Stay),
             (Purpose::Upgrade, Verdict::Failed { reason, .. }) => {
-                self.return_from(&reload, reason.clone());
+                self.return_from(&reload, reason.clone(), out);
                 return;
             }
         }

@@ -23,7 +23,7 @@
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Note, Outcome, Verdict};
-use super::change::{Purpose, Reload, Stage};
+use super::change::{Purpose, Reload, Stage, Step};
 use super::event::{Speed, Ticket};
 use super::request::{answer, failed};
 use super::{Arbiter, Phase};
@@ -113,14 +113,16 @@ impl Arbiter {
     pub(super) fn successor_ready(&mut self, out: &mut Vec<Action>) {
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.stage = Progress::Bequeathed;
+            out.push(Purpose::Upgrade.comes_to(Step::HandingOver));
             out.push(Action::Bequeath);
         }
     }
 
     /// The program says that this process can become it.
-    pub(super) fn program_ready(&mut self) {
+    pub(super) fn program_ready(&mut self, out: &mut Vec<Action>) {
         if let Some(upgrade) = &mut self.upgrade {
             (upgrade.deadline, upgrade.stage) = (None, Progress::Departing(Departure::Forth));
+            out.push(Purpose::Upgrade.comes_to(Step::Replacing));
         }
     }
 
@@ -175,11 +177,13 @@ impl Arbiter {
         let Some(Upgrade { asked, began, .. }) = self.upgrade.take() else { return };
         let (purpose, stage) = (Purpose::Upgrade, Stage::Reading);
         self.reload = Some(Reload { purpose, asked: asked.into_iter().collect(), began, stage });
+        out.push(purpose.comes_to(Step::Reading));
         out.push(Action::ReadConfig);
     }
 
     /// They could not: the former program is to go on.
-    pub(super) fn return_from(&mut self, reload: &Reload, reason: String) {
+    pub(super) fn return_from(&mut self, reload: &Reload, reason: String, out: &mut Vec<Action>) {
+        out.push(Purpose::Upgrade.comes_to(Step::Returning));
         let (asked, began) = (reload.asked.first().copied(), reload.began);
         let (deadline, stage) = (None, Progress::Departing(Departure::Back { reason }));
         self.upgrade = Some(Upgrade { asked, began, deadline, stage });

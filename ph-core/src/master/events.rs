@@ -129,6 +129,9 @@ impl Master<'_> {
             Note::ChangeBegan { kind, generation } => {
                 ("change_began", json!({ "kind": kind, "generation": generation }))
             }
+            Note::ChangeStep { kind, step } => {
+                ("change_step", json!({ "kind": kind, "step": step.word() }))
+            }
             Note::ChangeEnded(change) => {
                 let result = if change.ok { "ok" } else { "failed" };
                 let fields = json!({

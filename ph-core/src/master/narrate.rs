@@ -34,6 +34,7 @@ pub(super) fn note(note: &Note) {
         }
         Note::Refused { reason } => warn!("{reason}"),
         Note::ChangeBegan { kind, generation } => info!(generation, "{kind} began"),
+        Note::ChangeStep { kind, step } => debug!(step = step.word(), "{kind} goes on"),
         Note::ChangeEnded(change) => match &change.reason {
             None => info!(took = ?change.took, "{} done", change.kind),
             Some(reason) => warn!(%reason, took = ?change.took, "{} failed", change.kind),
