@@ -104,15 +104,15 @@ impl Visit {
 
     /// Several requests begin that will end together, before anything else happens on this thread.
     #[cfg(feature = "rpc")]
-    pub(crate) fn begin_batch(&self) -> Lane {
-        self.begin()
+    pub(crate) fn begin_batch(&self) {
+        self.last.set(Some(self.post.ledger.begin_turn(self.label.get())));
     }
 
     /// They have ended: so many of them.
     #[cfg(feature = "rpc")]
-    pub(crate) fn end_batch(&self, lane: Lane, count: u64) {
-        self.forget(lane);
-        self.post.ledger.end_all(lane, count);
+    pub(crate) fn end_batch(&self, count: u64) {
+        self.last.set(None);
+        self.post.ledger.end_turn(count);
         self.post.count();
     }
 

@@ -8,6 +8,7 @@ use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use ph_core::channel::Kind;
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -52,15 +53,19 @@ impl Inner {
 
     fn poll_write(&self, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            ready!(match self {
-                Self::Tcp(stream) => stream.poll_write_ready(task),
-                Self::Unix(stream) => stream.poll_write_ready(task),
-            })?;
-            // A client that has gone is an error, and no signal.
-            let send = || Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?);
-            match self.attempt(Interest::WRITABLE, send) {
-                Err(error) if is_temporary(&error) => {}
-                done => return Poll::Ready(done),
+            // It is tried first: there is nearly always room. A client that has gone is an error, and no signal.
+            match rustix::net::send(self, bytes, SendFlags::NOSIGNAL) {
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _ = self.attempt(Interest::WRITABLE, nothing);
+                    ready!(match self {
+                        Self::Tcp(stream) => stream.poll_write_ready(task),
+                        Self::Unix(stream) => stream.poll_write_ready(task),
+                    })?;
+                }
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }

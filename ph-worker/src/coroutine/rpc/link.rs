@@ -104,7 +104,7 @@ impl<C: CallContext> Link<C> {
 
     fn dispatch(&mut self) {
         let Self { service, session, given, calls, .. } = self;
-        let batch = self.context.visit().begin_batch();
+        self.context.visit().begin_batch();
         let began = Instant::now();
         let dispatched = panics::catch(|| service.dispatch(session, given, calls));
         let dispatched = dispatched.unwrap_or_else(|panic| {
@@ -117,7 +117,7 @@ impl<C: CallContext> Link<C> {
             Ok(Progress::Full)
         });
         calls.end_batch(began.elapsed());
-        self.context.visit().end_batch(batch, std::mem::take(&mut calls.done));
+        self.context.visit().end_batch(std::mem::take(&mut calls.done));
         match dispatched {
             Ok(progress) => self.fresh = progress == Progress::Full,
             Err(error) => {
