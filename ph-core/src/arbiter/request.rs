@@ -234,6 +234,7 @@ impl Arbiter {
         let ids: Vec<String> = self.open_slots().iter().map(u32::to_string).collect();
         match &ids[..] {
             [] => format!("no worker {slot}; there are none at the moment"),
+            [only] => format!("no worker {slot}; the only one is {only}"),
             _ => format!("no worker {slot}; there are {}", ids.join(", ")),
         }
     }
