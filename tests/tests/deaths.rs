@@ -9,17 +9,6 @@ use ph_tests::groups::Group;
 use ph_tests::{Process, Sandbox, until, until_some};
 use serde_json::Value;
 
-/// The certificate of this very process, once there is one.
-#[track_caller]
-fn certificate(sandbox: &Sandbox, slot: u64, worker: Process) -> Value {
-    until_some("it has a certificate", || {
-        let last = sandbox.try_why(slot)?;
-        let previous = last["previous"].as_array().cloned().unwrap_or_default();
-        let mut all = std::iter::once(last).chain(previous);
-        all.find(|one| one["pid"] == worker.pid())
-    })
-}
-
 /// A worker that does this job for longer than its timeout, one second; what its certificate says.
 #[track_caller]
 fn late(job: &str, section: &str) -> (Sandbox, Value) {
@@ -39,7 +28,7 @@ fn killed_late(sandbox: &Sandbox, job: &str) -> Value {
     fs::write(sandbox.path("flag"), "").unwrap();
     until("it is killed", || !before[0].1.is_alive());
     fs::remove_file(sandbox.path("flag")).unwrap();
-    let certificate = certificate(sandbox, 0, before[0].1);
+    let certificate = sandbox.certificate(0, before[0].1);
     assert_eq!(certificate["cause"], "timeout", "{certificate}");
     assert_eq!(certificate["signal"], "SIGKILL", "{certificate}");
     assert_eq!(certificate["tag"], job, "{certificate}");
@@ -111,7 +100,7 @@ fn one_that_was_stopped_says_so() {
     });
     victim.signal(Signal::SIGSTOP);
     until("it is killed", || !victim.is_alive());
-    let certificate = certificate(&sandbox, 0, victim);
+    let certificate = sandbox.certificate(0, victim);
     assert_eq!(certificate["cause"], "timeout", "{certificate}");
     assert_eq!(certificate["stall"], "stopped", "{certificate}");
     assert_eq!(certificate["threads"][0]["state"], "T", "{certificate}");
@@ -173,7 +162,7 @@ fn one_that_the_kernel_killed_for_want_of_memory() {
     fs::write(sandbox.path("flag"), "").unwrap();
     until("it is killed", || !before[0].1.is_alive());
     fs::remove_file(sandbox.path("flag")).unwrap();
-    let starved = certificate(&sandbox, 0, before[0].1);
+    let starved = sandbox.certificate(0, before[0].1);
     assert_eq!(starved["cause"], "out of memory", "{starved}");
     assert_eq!(starved["signal"], "SIGKILL", "{starved}");
     assert_eq!(starved["out_of_memory"], "control group", "{starved}");
@@ -184,7 +173,7 @@ fn one_that_the_kernel_killed_for_want_of_memory() {
     assert!(log.contains("worker crashed: SIGKILL (out of memory)"), "{log}");
     // Which was one end; the next KILL is somebody else's.
     before[1].1.signal(Signal::SIGKILL);
-    let killed = certificate(&sandbox, 1, before[1].1);
+    let killed = sandbox.certificate(1, before[1].1);
     assert_eq!((&killed["cause"], &killed["out_of_memory"]), (&"crash".into(), &Value::Null));
     sandbox.ok(&["stop"]);
 }
@@ -220,7 +209,7 @@ fn one_that_left_a_core() {
     assert!(command.status().unwrap().success());
     let worker = sandbox.settled(1)[0].1;
     fs::write(sandbox.path("flag"), "").unwrap();
-    let certificate = certificate(&sandbox, 0, worker);
+    let certificate = sandbox.certificate(0, worker);
     assert_eq!((&certificate["signal"], &certificate["core"]), (&"SIGSEGV".into(), &true.into()));
     assert!(sandbox.ok(&["why", "0"]).contains("crash (SIGSEGV, core)"));
     assert_eq!(certificate["tag"], "segv", "{certificate}");
@@ -236,7 +225,7 @@ fn one_that_panicked_is_told_in_its_words() {
         sandbox.ok(&["start"]);
         let worker = sandbox.settled(1)[0].1;
         fs::write(sandbox.path("flag"), "").unwrap();
-        let certificate = certificate(&sandbox, 0, worker);
+        let certificate = sandbox.certificate(0, worker);
         (sandbox, certificate)
     };
     let reason = certificate["reason"].as_str().unwrap();
@@ -260,7 +249,7 @@ fn among_threads_the_oldest_request_has_the_name() {
     let mut other = echo.client();
     assert_eq!(other.ask("hello"), "hello");
     until("it is killed", || !old.is_alive());
-    let certificate = certificate(&echo, 0, old);
+    let certificate = echo.certificate(0, old);
     assert_eq!((&certificate["tag"], &certificate["active"]), (&"!block".into(), &1.into()));
     assert_eq!(certificate["stall"], "blocked", "{certificate}");
     assert!(certificate["threads"].as_array().unwrap().len() > 4, "{certificate}");
