@@ -219,7 +219,7 @@ fn s06_a_hang_in_the_first_boot_ends_the_start() {
 fn s06_a_hang_in_boot_is_killed_backed_off_and_certified() {
     let sandbox = Sandbox::new(
         "s06",
-        "number_workers = 2\nboot_timeout = 1\nrestart_backoff = 400ms\n\
+        "number_workers = 2\nboot_timeout = 2\nrestart_backoff = 400ms\n\
          app.boot = hang\napp.slot = 1\napp.flag = %(here)s/flag",
     );
     sandbox.ok(&["start"]);
