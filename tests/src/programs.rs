@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::process::Process;
 use crate::sandbox::Sandbox;
-use crate::wait::until_some;
+use crate::wait::{until, until_some};
 
 /// A program of `programs/`.
 pub fn program(name: &str) -> PathBuf {
@@ -76,6 +76,13 @@ impl Sandbox {
 }
 
 impl Process {
+    /// Waits until it is the program that shows itself so: `ready_after` counts from its start, and what starts it is the
+    /// shim for some milliseconds.
+    #[track_caller]
+    pub fn becomes(self, title: &str) {
+        until(&format!("it is {title}"), || self.title() == title);
+    }
+
     /// The environment that it was executed with.
     #[track_caller]
     pub fn environment(self) -> BTreeMap<String, String> {

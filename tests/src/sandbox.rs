@@ -73,6 +73,8 @@ impl Sandbox {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ph-e2e-{}-{count}-{test}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // Of a process that had this number before, and was killed.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let sandbox = Self {
             folder,
