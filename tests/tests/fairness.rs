@@ -34,7 +34,9 @@ fn sequential(echo: &Echo) {
             let listener = &listeners[turn % listeners.len()];
             Client::connect(listener).unwrap().worker()
         }));
-        shares(served.iter().copied(), echo, 4).values().all(|share| share * 20 >= served.len())
+        let shares = shares(served.iter().copied(), echo, 4);
+        println!("{shares:?}");
+        shares.values().all(|share| share * 20 >= served.len())
     });
 }
 

@@ -175,7 +175,7 @@ fn a_stuck_coroutine_is_named_and_the_others_finish() {
 #[test]
 fn s33_a_stopped_worker_with_requests_among_threads_is_replaced_and_killed() {
     for class in ["thread", "async"] {
-        let settings = "number_workers = 2\ntimeout = 500ms\ngraceful_timeout = 1\n";
+        let settings = "number_workers = 2\ntimeout = 1\ngraceful_timeout = 1\n";
         let echo = Echo::start("stopped", class, settings);
         let workers = echo.settled(2);
         let mut client = echo.client();
