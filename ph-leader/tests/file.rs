@@ -8,6 +8,8 @@ use common::{Runner, Temporary, within};
 use ph_leader::{Command, Event, FileStore};
 
 const TTL: Duration = Duration::from_secs(3);
+/// Far less than that, on a busy machine too.
+const MOMENT: Duration = Duration::from_secs(1);
 
 fn runner(name: &str, store: &FileStore) -> Runner {
     Runner::start(name, store.clone(), TTL)
@@ -27,7 +29,7 @@ fn one_leads_and_the_next_follows_within_a_moment_of_its_end() {
     assert_eq!(first.hears(), Event::Unknown);
     let (next, took) = within(|| second.leads());
     assert!(next > token, "{token}, then {next}");
-    assert!(took < Duration::from_millis(300), "the successor took {took:?}");
+    assert!(took < MOMENT, "the successor took {took:?}");
     assert_eq!(first.hears(), Event::Follower { of: "second".to_owned() });
     assert_eq!(first_store.descriptor().unwrap().map(drop), None);
 }
@@ -47,7 +49,7 @@ fn the_lock_is_free_when_the_last_duplicate_is() {
     second.hears_nothing_for(Duration::from_millis(500));
     drop(workers);
     let (next, took) = within(|| second.leads());
-    assert!(next > token && took < Duration::from_millis(300), "{next} after {took:?}");
+    assert!(next > token && took < MOMENT, "{next} after {took:?}");
 }
 
 #[test]

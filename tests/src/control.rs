@@ -24,9 +24,8 @@ impl Sandbox {
     pub fn unwatched(&self, master: Process) -> BTreeMap<i32, String> {
         let listeners = self.listeners().len();
         until_some("nobody is connected", || {
-            // And one more: that of the control socket.
-            let files = master.open_files();
-            (master.sockets().len() == listeners + 1).then_some(files)
+            // And one more: that of the control socket. Not a look from before: somebody may have gone since.
+            (master.sockets().len() == listeners + 1).then(|| master.open_files())
         })
     }
 

@@ -11,7 +11,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::process::Process;
 use crate::sandbox::Sandbox;
-use crate::wait::{DEADLINE, until_some};
+use crate::wait::DEADLINE;
 
 /// Every class of worker that takes connections.
 pub const CLASSES: [&str; 3] = ["sync", "thread", "async"];
@@ -131,15 +131,6 @@ impl Echo {
         let status = self.status();
         let rows = status["workers"].as_array().unwrap().iter();
         rows.map(|row| row[field].as_u64().unwrap()).sum()
-    }
-
-    /// Waits until the master has replaced a worker that ended: `count` are ready, and it is none of them.
-    #[track_caller]
-    pub fn replaced(&self, gone: Process, count: usize) -> Vec<(u64, Process)> {
-        until_some("it is replaced", || {
-            let workers = self.settled(count);
-            (!workers.iter().any(|(_, worker)| *worker == gone)).then_some(workers)
-        })
     }
 }
 

@@ -20,9 +20,7 @@ pub struct Entry {
 impl Sandbox {
     /// Every whole line of the journal, in order.
     pub fn entries(&self) -> Vec<Entry> {
-        let text = self.read("journal");
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().filter_map(entry).collect()
+        self.lines("journal").lines().filter_map(entry).collect()
     }
 
     /// Those that tell this.

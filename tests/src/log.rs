@@ -17,7 +17,7 @@ impl Sandbox {
     /// The first line with all these words in it.
     #[track_caller]
     pub fn said(&self, words: &[&str]) -> Line {
-        let log = self.read("app.log");
+        let log = self.lines("app.log");
         let line = log.lines().find(|line| words.iter().all(|word| line.contains(word)));
         let line = line.unwrap_or_else(|| panic!("nobody said {words:?}:\n{log}"));
         Line { at: time(line).unwrap_or_else(|| panic!("no time: {line}")), text: line.to_owned() }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::process::Process;
 use crate::sandbox::Sandbox;
-use crate::wait::until_some;
+use crate::wait::{until, until_some};
 
 /// A program of `programs/`.
 pub fn program(name: &str) -> PathBuf {
@@ -60,7 +60,7 @@ impl Sandbox {
 
     /// What workers have printed, as far as it is in the log: the slot, the pid and the text of each line.
     pub fn printed(&self) -> Vec<(u32, i32, String)> {
-        let log = self.read("app.log");
+        let log = self.lines("app.log");
         let look = |line: &str| {
             let (who, text) = line.split_once("[worker ")?.1.split_once("] ")?;
             let (slot, pid) = who.split_once(' ')?;
@@ -76,6 +76,13 @@ impl Sandbox {
 }
 
 impl Process {
+    /// Waits until it is the program that shows itself so: `ready_after` counts from its start, and what starts it is the
+    /// shim for some milliseconds.
+    #[track_caller]
+    pub fn becomes(self, title: &str) {
+        until(&format!("it is {title}"), || self.title() == title);
+    }
+
     /// The environment that it was executed with.
     #[track_caller]
     pub fn environment(self) -> BTreeMap<String, String> {

@@ -1,7 +1,7 @@
 //! A master that was started by a symbolic link, as releases are: what it leads to can be exchanged.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -46,12 +46,14 @@ impl Release {
         symlink(target, link).unwrap();
     }
 
-    /// A file in the program's place.
+    /// A file in the program's place. By another process: a file that this one has open for writing can't be executed, and
+    /// a command that another test starts just then holds a copy of the descriptor.
     pub fn file(&self, bytes: &[u8], mode: u32) {
-        let path = self.sandbox.path("file");
-        let _ = fs::remove_file(&path);
-        fs::write(&path, bytes).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let source = self.sandbox.path("source");
+        fs::write(&source, bytes).unwrap();
+        let mut install = Command::new("install");
+        install.arg(format!("--mode={mode:o}")).arg(source).arg(self.sandbox.path("file"));
+        assert!(install.status().unwrap().success());
         self.lead_to("file");
     }
 

@@ -73,6 +73,8 @@ impl Sandbox {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ph-e2e-{}-{count}-{test}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // Of a process that had this number before, and was killed.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let sandbox = Self {
             folder,
@@ -212,6 +214,17 @@ impl Sandbox {
         if output.code == Some(0) { serde_json::from_str(&output.out).ok() } else { None }
     }
 
+    /// The certificate of this very process, once the master has heard of its death.
+    #[track_caller]
+    pub fn certificate(&self, slot: u64, worker: Process) -> Value {
+        until_some("it has a certificate", || {
+            let last = self.try_why(slot)?;
+            let previous = last["previous"].as_array().cloned().unwrap_or_default();
+            let mut all = std::iter::once(last).chain(previous);
+            all.find(|one| one["pid"] == worker.pid())
+        })
+    }
+
     /// The process that the master, or who it started, knows by this pid.
     pub fn find(&self, pid: i64) -> Option<Process> {
         match &self.namespace {
@@ -262,11 +275,28 @@ impl Sandbox {
         settled
     }
 
+    /// A file's whole lines: the last may be being written.
+    pub fn lines(&self, name: &str) -> String {
+        let mut text = self.read(name);
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
+    }
+
     /// Lines of the journal whose first word is `what`, as words.
     pub fn journal(&self, what: &str) -> Vec<Vec<String>> {
-        let text = self.read("journal");
+        let text = self.lines("journal");
         let lines = text.lines().map(|line| line.split(' ').map(str::to_owned).collect());
         lines.filter(|words: &Vec<String>| words[0] == what).collect()
+    }
+
+    /// Waits until the master has replaced a worker that ended: `count` are ready, and it is none of them. It may know of
+    /// the end a moment later than who looks at the process.
+    #[track_caller]
+    pub fn replaced(&self, gone: Process, count: usize) -> Vec<(u64, Process)> {
+        until_some("it is replaced", || {
+            let workers = self.settled(count);
+            (!workers.iter().any(|(_, worker)| *worker == gone)).then_some(workers)
+        })
     }
 
     /// Takes note of every process that is there now, to end it when the test is over.

@@ -53,7 +53,7 @@ fn s38_workers_killed_at_random_leave_no_lock_behind(class: &str) {
     for _ in 0..30 {
         let began = Instant::now();
         assert_eq!(echo.client().ask("hello"), "hello");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
     echo.ok(&["stop"]);
 }
@@ -70,7 +70,7 @@ fn s38_workers_stopped_at_random_do_not_stop_the_others(class: &str) {
             for _ in 0..5 {
                 let began = Instant::now();
                 served_by_another(&echo, stopped);
-                assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
             }
             stopped.signal(Signal::SIGCONT);
         }
@@ -106,7 +106,7 @@ fn a_stopped_worker_leaves_its_share_to_the_others(class: &str) {
             kept.push(client);
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(kept);
     echo.ok(&["stop"]);
 }

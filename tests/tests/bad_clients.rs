@@ -41,14 +41,14 @@ fn silent_slow_and_resetting_clients_cost_no_worker(class: &str) {
     echo.ok(&["stop"]);
 }
 
-/// One byte a second is more than silence.
+/// A byte now and then is more than silence.
 #[test]
 fn a_byte_now_and_then_keeps_a_connection() {
     for class in ph_tests::echo::CLASSES {
-        let echo = Echo::start("slow", class, "timeout = 1\n");
+        let echo = Echo::start("slow", class, "timeout = 2\n");
         let workers = echo.settled(1);
         let mut slow = echo.client();
-        for _ in 0..4 {
+        for _ in 0..6 {
             // Not for a condition: that time goes by is what this is about.
             std::thread::sleep(Duration::from_millis(500));
             slow.send(b"x").unwrap();
@@ -76,7 +76,7 @@ fn a_silent_client_is_let_go_at_timeout(class: &str) {
         client.closed();
     }
     assert_eq!(echo.settled(1), workers);
-    assert_eq!(echo.status()["totals"]["requests"], 1, "silence is no request");
+    until("one is counted", || echo.status()["totals"]["requests"] == 1);
     echo.ok(&["stop"]);
 }
 
@@ -133,7 +133,7 @@ fn s37_a_worker_without_descriptors_waits_and_recovers(class: &str) {
         assert_eq!(client.ask("still here"), "still here");
     }
     let said = echo.read("app.log").matches("cannot accept").count();
-    assert!(said <= 3, "it is said {said} times in a second");
+    assert!(said <= 3, "it is said {said} times");
     // Room comes by clients who leave; a worker of class sync gets it from outside.
     if class == "sync" {
         limit_files(worker, limit_for(worker, 1));

@@ -25,7 +25,7 @@ fn s01_start_returns_when_all_are_ready_and_titled() {
         assert_eq!(worker.comm(), format!("ph: worker {slot} [f"));
     }
     let guard = Process::find(sandbox.status()["guard_pid"].as_i64().unwrap() as i32).unwrap();
-    assert_eq!(guard.title(), "ph: guard [fixture]");
+    until("the guard has its title", || guard.title() == "ph: guard [fixture]");
     sandbox.ok(&["stop"]);
     sandbox.nothing_runs();
 }
@@ -61,6 +61,7 @@ fn s01_a_daemon_keeps_no_descriptor_of_its_launcher() {
     assert_eq!(output.code, Some(0), "{output:?}");
     sandbox.remember();
     let guard = Process::find(sandbox.status()["guard_pid"].as_i64().unwrap() as i32).unwrap();
+    until("the guard is set up", || guard.title() == "ph: guard [fixture]");
     let workers = sandbox.workers("ready").into_iter().map(|(_, worker)| worker);
     for process in workers.chain([sandbox.master(), guard]) {
         let title = process.title();
@@ -96,12 +97,7 @@ fn s02_a_second_start_is_refused_and_the_first_is_untouched() {
     assert_eq!(sandbox.master(), master);
     assert_eq!(sandbox.settled(2), workers);
     assert!(!sandbox.path("other.sock").exists());
-    assert_eq!(
-        sandbox.processes().len(),
-        4,
-        "master, guard, two workers: {:?}",
-        sandbox.processes()
-    );
+    until("master, guard and two workers are all", || sandbox.processes().len() == 4);
 }
 
 /// Scenario 2: the lock is the truth, the pidfile a courtesy.
@@ -223,7 +219,7 @@ fn s06_a_hang_in_the_first_boot_ends_the_start() {
 fn s06_a_hang_in_boot_is_killed_backed_off_and_certified() {
     let sandbox = Sandbox::new(
         "s06",
-        "number_workers = 2\nboot_timeout = 1\nrestart_backoff = 400ms\n\
+        "number_workers = 2\nboot_timeout = 2\nrestart_backoff = 400ms\n\
          app.boot = hang\napp.slot = 1\napp.flag = %(here)s/flag",
     );
     sandbox.ok(&["start"]);

@@ -177,6 +177,7 @@ fn a_silent_master_is_a_failure_after_five_seconds() {
     sandbox.ok(&["start"]);
     let master = sandbox.master();
     master.signal(Signal::SIGSTOP);
+    until("it is stopped", || master.is_stopped());
     let begun = Instant::now();
     let output = finish(&mut sandbox.command(&["status"]));
     let took = begun.elapsed();
@@ -276,7 +277,8 @@ fn restart_is_a_stop_and_a_start() {
     assert!(!master.is_alive() && !workers.iter().any(|(_, worker)| worker.is_alive()));
     sandbox.settled(2);
     sandbox.ok(&["stop"]);
-    assert!(sandbox.processes().iter().all(|it| it.title().starts_with("ph: guard")));
+    // The guard, which runs elsewhere, may go a moment later.
+    assert!(!sandbox.processes().iter().any(|it| it.runs_in(sandbox.folder())));
     sandbox.nothing_runs();
 }
 

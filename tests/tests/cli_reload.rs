@@ -33,7 +33,7 @@ fn a_generation_that_cannot_boot_is_rolled_back() {
         ("hang", "boot_timeout"),
     ] {
         // A boot that takes its time on a busy machine is none that hangs.
-        let limit = if boot == "hang" { 1 } else { 30 };
+        let limit = if boot == "hang" { 2 } else { 30 };
         let section = format!(
             "number_workers = 3\nboot_timeout = {limit}\napp.boot = {boot}\n\
              app.flag = %(here)s/flag\nmax_surge = 2"

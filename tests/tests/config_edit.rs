@@ -164,7 +164,7 @@ fn the_link_the_mode_and_the_owner_stay() {
 #[test]
 fn writers_wait_for_each_other() {
     let sandbox = with("writers", "[app]\nnumber_workers = 1\n");
-    let names: Vec<String> = (0..12).map(|number| format!("app.key{number}")).collect();
+    let names: Vec<String> = (0..6).map(|number| format!("app.key{number}")).collect();
     let begun: Vec<_> =
         names.iter().map(|name| sandbox.begin(name, &["config", "set", name, "done"])).collect();
     for writer in begun {

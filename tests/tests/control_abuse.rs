@@ -21,13 +21,13 @@ fn started(test: &str) -> (Sandbox, Process, usize, u64) {
     (sandbox, master, files, master.resident())
 }
 
-/// `status` answers, and quickly: a person would not notice.
+/// `status` answers, and quickly: long before the command gives up.
 #[track_caller]
 fn answers(sandbox: &Sandbox) {
     let began = Instant::now();
     assert_eq!(sandbox.status()["state"], "running");
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "status took {took:?}");
+    assert!(took < Duration::from_secs(4), "status took {took:?}");
 }
 
 /// Nothing of the clients remains, now that they are gone.

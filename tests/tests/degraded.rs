@@ -11,7 +11,7 @@ use ph_tests::{Process, Sandbox, until, until_some};
 #[track_caller]
 fn crash_on_every_boot(boot: &str, code: Option<i64>, cause: &str) {
     // A boot that takes its time on a busy machine is none that hangs.
-    let limit = if boot == "hang" { "600ms" } else { "30" };
+    let limit = if boot == "hang" { "1" } else { "30" };
     let section = format!(
         "number_workers = 2\ncrash_limit = 3\nrestart_backoff = 100ms\nrestart_backoff_max = 400ms\n\
          boot_timeout = {limit}\napp.boot = {boot}\napp.slot = 0\napp.flag = %(here)s/flag\n"
@@ -90,10 +90,12 @@ fn s35_all_workers_waiting_cost_nothing() {
     });
     let master = sandbox.master();
     assert_eq!(master.children(), []);
+    // A client that goes is a cause, and so is a death: a second later it looks for orphans.
+    sandbox.unwatched(master);
     // Nothing is to happen, and that takes time to see.
     let before = master.sleeps();
     std::thread::sleep(Duration::from_secs(2));
-    assert!(master.sleeps() <= before + 2, "{} wake-ups", master.sleeps() - before);
+    assert!(master.sleeps() <= before + 5, "{} wake-ups", master.sleeps() - before);
     // An operator need not wait for ten minutes.
     fs::remove_file(sandbox.path("flag")).unwrap();
     sandbox.ok(&["worker", "restart", "--all"]);

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use ph_tests::{Process, Sandbox, until};
 
-/// How far from the limit a KILL may come.
-const SLACK: Duration = Duration::from_millis(100);
+/// How much before the limit a KILL may come: that the stop has begun is said a moment after the clock was looked at.
+const EARLY: Duration = Duration::from_millis(300);
+
+/// How much after it: less than to the next limit that there could be, 0.9 s away, and as late as a busy machine lets
+/// the master be.
+const LATE: Duration = Duration::from_millis(850);
 
 /// Waits until a worker has ended, which was killed so long after the master was asked to stop. By the master's own
 /// clock: on a busy machine the test may hear of both late.
@@ -15,8 +19,8 @@ fn killed(sandbox: &Sandbox, worker: Process, limit: Duration) {
     until("the worker ends", || !worker.is_alive());
     let pid = format!("pid={}", worker.pid());
     let took = sandbox.between(&["stopping speed="], &["killing it", &pid]);
-    assert!(took + SLACK >= limit, "killed after {took:?}, too early for {limit:?}");
-    assert!(took <= limit + SLACK, "killed after {took:?}, too late for {limit:?}");
+    assert!(took + EARLY >= limit, "killed after {took:?}, too early for {limit:?}");
+    assert!(took <= limit + LATE, "killed after {took:?}, too late for {limit:?}");
 }
 
 /// A process that the worker made, by the journal.
@@ -41,7 +45,7 @@ fn s26_a_request_that_never_ends_gets_term_then_kill_at_graceful_timeout() {
     let (output, _) = sandbox.end(stop);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(!master.is_alive(), "stop returned before its master was gone");
-    assert!(!child.is_alive(), "KILL is for the whole group");
+    until("KILL is for the whole group", || !child.is_alive());
     assert!(sandbox.read("app.log").contains("graceful_timeout"), "the log says why");
     assert!(!sandbox.path("app.pid").exists());
 }
@@ -121,7 +125,7 @@ fn s26_a_quick_stop_kills_after_a_second() {
 
 #[test]
 fn s26_a_quick_stop_kills_at_a_shorter_graceful_timeout() {
-    quick("quicker", "400ms", Duration::from_millis(400));
+    quick("quicker", "100ms", Duration::from_millis(100));
 }
 
 #[test]

@@ -43,6 +43,8 @@ fn a_start_a_death_a_reload_and_a_stop_that_is_refused() {
     sandbox.settled(2);
     sandbox.ok(&["scale", "3"]);
     sandbox.ok(&["reload"]);
+    // Nothing more happens when the old ones have ended.
+    sandbox.settled(3);
     let events = kept(&sandbox);
     in_order(&events);
     assert_eq!(events[0]["seq"], 1);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ph_tests::each_class;
 use ph_tests::echo::{Client, Echo};
+use ph_tests::{each_class, until};
 
 each_class![
     short_connections_go_round_among_all,
@@ -22,18 +22,22 @@ fn shares(workers: impl Iterator<Item = i32>, echo: &Echo, count: usize) -> BTre
 }
 
 /// 400 connections, one after the other, onto four workers: a fair share is 100, and on a machine with nothing else to do
-/// all are within ten of it. Where a worker waits for its processor the others take its turns; without turns, one
-/// worker takes them all.
+/// all are within ten of it. Where a worker waits for its processor the others take its turns, and it has its share of the
+/// next 400; without turns, one worker takes them all.
 #[track_caller]
 fn sequential(echo: &Echo) {
     echo.settled(4);
     let listeners = echo.listeners();
-    let served = (0..400).map(|turn| {
-        let listener = &listeners[turn % listeners.len()];
-        Client::connect(listener).unwrap().worker()
+    let mut served = Vec::new();
+    until("each has a twentieth", || {
+        served.extend((0..400).map(|turn| {
+            let listener = &listeners[turn % listeners.len()];
+            Client::connect(listener).unwrap().worker()
+        }));
+        let shares = shares(served.iter().copied(), echo, 4);
+        println!("{shares:?}");
+        shares.values().all(|share| share * 20 >= served.len())
     });
-    let shares = shares(served, echo, 4);
-    assert!(shares.values().all(|share| *share >= 20), "{shares:?}");
 }
 
 fn short_connections_go_round_among_all(class: &str) {
@@ -64,9 +68,18 @@ fn long_connections_are_spread_evenly() {
             let echo = Echo::start("long", class, &settings);
             echo.settled(4);
             let mut clients = echo.clients(80);
-            let shares = shares(clients.iter_mut().map(Client::worker), &echo, 4);
-            let (most, least) = (shares.values().max().unwrap(), shares.values().min().unwrap());
-            assert!(2 * most <= 3 * least, "{class}, {accept}: {shares:?}");
+            let mut spread = || {
+                let shares = shares(clients.iter_mut().map(Client::worker), &echo, 4);
+                let (most, least) = (shares.values().max(), shares.values().min());
+                if 2 * most.unwrap() <= 3 * least.unwrap() {
+                    return true;
+                }
+                // Whoever had to wait for its processor makes up for it, as long as there is room.
+                assert!(clients.len() < 150, "{class}, {accept}: {shares:?}");
+                clients.extend(echo.clients(10));
+                false
+            };
+            until("they are spread evenly", &mut spread);
             echo.ok(&["stop"]);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ph_tests::{Process, Sandbox};
+use ph_tests::{Process, Sandbox, until};
 
 #[test]
 fn s46_idle_workers_never_wake_and_the_master_hardly() {
@@ -12,6 +12,13 @@ fn s46_idle_workers_never_wake_and_the_master_hardly() {
     let workers = sandbox.settled(4);
     let guard = sandbox.status()["guard_pid"].as_i64().unwrap();
     let (master, guard) = (sandbox.master(), Process::find(guard as i32).unwrap());
+    until("all are in their jobs, and asleep", || {
+        let status = sandbox.status();
+        status["workers"].as_array().unwrap().iter().all(|row| row["active"] == 1)
+            && workers.iter().all(|(_, worker)| worker.is_asleep())
+            && guard.title().starts_with("ph: guard")
+            && guard.is_asleep()
+    });
     let asleep = || -> Vec<u64> { workers.iter().map(|(_, it)| it.sleeps()).collect() };
     // A client that goes is a cause.
     sandbox.unwatched(master);

@@ -1,6 +1,6 @@
 //! TCP listeners: where they are, who inherits them, and what is said when they can't be had.
 
-use std::net::{Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 use nix::sys::signal::Signal;
 use ph_tests::listeners::{own_address, reach, taken_address};
@@ -29,9 +29,13 @@ fn every_address_is_listened_on_and_told() {
 /// Every IPv6 address is not every IPv4 address, whatever the machine's default.
 #[test]
 fn ipv6_is_not_ipv4() {
-    let held = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
-    let port = held.local_addr().unwrap().port();
-    drop(held);
+    // Of those that the kernel gives to nobody by itself.
+    let first = 10_000 + (std::process::id() % 20_000) as u16;
+    let free = |port: &u16| {
+        let everywhere: [IpAddr; 2] = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
+        everywhere.into_iter().all(|host| TcpListener::bind((host, *port)).is_ok())
+    };
+    let port = (first..).find(free).unwrap();
     let sandbox = Sandbox::new("both", &format!("bind = [::]:{port}, 0.0.0.0:{port}\n"));
     sandbox.ok(&["start"]);
     assert_eq!(
@@ -124,7 +128,9 @@ fn s32_after_a_kill_of_the_master_the_port_is_free() {
     // One is in the queue when it happens: its connection's end must not hold the port.
     let client = std::net::TcpStream::connect(address).unwrap();
     master.signal(Signal::SIGKILL);
-    until("nobody is left", || !workers.iter().any(|(_, worker)| worker.is_alive()));
+    until("nobody is left", || {
+        !master.is_alive() && !workers.iter().any(|(_, worker)| worker.is_alive())
+    });
     until("the port is free", || reach(&format!("tcp://{address}")).is_err());
     drop(client);
     sandbox.ok(&["start"]);

@@ -167,12 +167,13 @@ fn a_worker_that_drains_does_not_hold_an_address_that_is_gone() {
     use std::io::{Read as _, Write as _};
     for accept in ["exclusive", "reuseport"] {
         let (gone, kept) = (own_address(), own_address());
-        let rest = format!("{kept}\nunix_socket = a.sock\naccept = {accept}\n");
+        let rest =
+            format!("{kept}\nunix_socket = a.sock\naccept = {accept}\ngraceful_timeout = 15\n");
         let sandbox =
             Sandbox::for_program("examples/echo", "drains", &format!("bind = {gone}, {rest}"));
         sandbox.ok(&["start"]);
         let mut client = std::net::TcpStream::connect(gone).unwrap();
-        client.write_all(b"!sleep 1500\n").unwrap();
+        client.write_all(b"!sleep 4000\n").unwrap();
         until("it is served", || sandbox.status()["workers"][0]["active"].as_u64() == Some(1));
         let old = sandbox.settled(1)[0].1;
         sandbox.configure(&format!("bind = {rest}"));
@@ -184,7 +185,7 @@ fn a_worker_that_drains_does_not_hold_an_address_that_is_gone() {
         assert!(old.is_alive(), "{accept}: it drains no more, so this was no test");
         let mut answer = [0; 11];
         client.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"slept 1500\n");
+        assert_eq!(&answer, b"slept 4000\n");
         sandbox.ok(&["stop"]);
     }
 }

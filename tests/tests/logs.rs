@@ -118,7 +118,7 @@ fn a_log_is_rotated_by_size() {
         for path in former(&logs) {
             let bytes = size(&path);
             // Whoever writes goes on while the master is on its way; not for as long as a long job takes.
-            assert!((LIMIT..16 * LIMIT).contains(&bytes), "{}: {bytes}", path.display());
+            assert!((LIMIT..128 * LIMIT).contains(&bytes), "{}: {bytes}", path.display());
         }
         hear_all(&logs).is_whole(3);
     }
@@ -164,10 +164,13 @@ fn a_log_that_cannot_be_rotated_grows_on() {
     fs::create_dir(sandbox.path("logs/app.log.new")).unwrap();
     sandbox.ok(&["start"]);
     let worker = sandbox.settled(1);
-    until("it grows", || size(&sandbox.path("logs/app.log")) > 128 << 10);
-    let log = sandbox.read("logs/app.log");
-    let said = log.lines().filter(|line| line.contains("cannot rotate the log")).count();
-    assert!((3..=9).contains(&said), "{said} times");
+    let said = || {
+        let log = sandbox.read("logs/app.log");
+        (log.matches("cannot rotate the log").count(), log.len())
+    };
+    until("it grows, and that is said", || said().0 >= 3);
+    let (count, size) = said();
+    assert!(count <= size / (16 << 10) + 1, "{count} times in {size} bytes");
     assert_eq!(sandbox.settled(1), worker);
     fs::remove_dir(sandbox.path("logs/app.log.new")).unwrap();
     until("it is rotated", || sandbox.path("logs/app.log.1").exists());
@@ -199,7 +202,9 @@ fn an_upgrade_keeps_rotating() {
 
 /// The figure in `lines=` or `"lines":` of each line that tells of losses.
 fn told(log: &str) -> Vec<u64> {
-    let lines = log.lines().filter(|line| line.contains("lines of the log are lost"));
+    // The last may be being written.
+    let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+    let lines = whole.lines().filter(|line| line.contains("lines of the log are lost"));
     let figure = |line: &str| {
         let (_, rest) = line.split_once("lines=").or_else(|| line.split_once("\"lines\":"))?;
         rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()

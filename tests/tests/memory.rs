@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 use ph_tests::lives::{at, jobs, left_after_their_successors};
-use ph_tests::{Sandbox, until};
+use ph_tests::{Sandbox, until, until_some};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -26,7 +26,7 @@ fn s29_leaking_workers_are_replaced_one_at_a_time() {
     sandbox.ok(&["start"]);
     until("seven have left", || sandbox.told("stop").len() >= 7);
     let (entries, log) = (sandbox.entries(), sandbox.read("app.log"));
-    let certificate: Value = serde_json::from_str(&sandbox.ok(&["why", "0", "--json"])).unwrap();
+    let certificate = until_some("the first of slot 0 has ended", || sandbox.try_why(0));
     assert_eq!(certificate["cause"], "memory limit", "{certificate}");
     assert_eq!(certificate["exit_code"], 0, "{certificate}");
     let grown: Vec<u64> = certificate["rss"].as_array().unwrap().iter().map(bytes).collect();

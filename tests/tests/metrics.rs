@@ -140,7 +140,7 @@ fn a_watch_goes_on_until_the_master_is_gone() {
         page_count = sandbox.read("pages.out").matches("2 of 2 ready").count();
         page_count >= 3 && sandbox.read("objects.out").lines().count() >= 3
     });
-    for line in sandbox.read("objects.out").lines() {
+    for line in sandbox.lines("objects.out").lines() {
         let status: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(status["wanted"], 2);
     }

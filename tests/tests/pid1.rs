@@ -279,7 +279,7 @@ fn with_a_foreign_proc_strangers_are_reaped_all_the_same() {
     assert_eq!(log.matches("WARN").count(), 1, "{log}");
     assert!(log.contains("--mount-proc"), "{log}");
     before[1].signal(Signal::SIGKILL);
-    until("it is replaced", || !workers(&sandbox, 2).contains(&before[1]));
+    sandbox.replaced(before[1], 2);
     sandbox.ok(&["stop"]);
     assert_eq!(sandbox.wait(), Some(0));
 }

@@ -42,7 +42,7 @@ fn s47_requests_are_served_and_counted(python: &str) {
         until("the failure is in the log", || server.read("app.log").contains("as asked"));
         assert!(server.client().ask("again").starts_with("again "), "and nothing else, {class}");
         let mut slow = server.client();
-        slow.send("sleep 0.3");
+        slow.send("sleep 1");
         until("a request is under way", || server.sum("active") == 1);
         assert!(slow.hear().starts_with("sl"), "{class}");
         until("it has ended", || server.sum("active") == 0 && server.sum("requests") == 6);
@@ -52,7 +52,7 @@ fn s47_requests_are_served_and_counted(python: &str) {
             .iter()
             .map(|row| row["busy_s"].as_f64().unwrap())
             .sum::<f64>();
-        assert!((0.25..10.0).contains(&busy), "{class}: {busy}");
+        assert!((0.9..10.0).contains(&busy), "{class}: {busy}");
         assert_eq!(server.status()["totals"]["crashed"], 0);
         server.ok(&["stop"]);
         assert_eq!(server.journal("stop").len(), 2, "{class}");
@@ -72,7 +72,7 @@ fn s47_a_request_under_way_is_finished_at_a_stop(python: &str) {
             drop(idle);
             idle = server.client();
         }
-        client.send("sleep 0.7");
+        client.send("sleep 1.2");
         until("it is under way", || {
             !server.journal("began").is_empty() && server.sum("active") == 1
         });
@@ -91,7 +91,7 @@ fn s47_what_waits_in_the_queue_is_served_at_a_stop(python: &str) {
     first.send("whole sleep");
     first.hear();
     let mut busy = server.client();
-    busy.send("sleep 0.5");
+    busy.send("sleep 1.5");
     until("the worker is busy", || server.sum("active") == 1);
     let mut queue: Vec<Talk> = (0..20).map(|_| server.client()).collect();
     queue.iter_mut().for_each(|client| client.send("whole"));
@@ -208,7 +208,7 @@ fn s47_calls_are_answered(python: &str) {
         let error = call(method, params).unwrap_err().to_string();
         assert!(error.contains(says), "{method}: {error}");
     }
-    assert!(server.sum("requests") >= 9);
+    until("they are counted", || server.sum("requests") >= 9);
     assert_eq!(server.settled(1)[0].1.pid(), pid.as_i64().unwrap() as i32);
     // What was sent is answered at a stop.
     std::thread::scope(|scope| {

@@ -168,7 +168,7 @@ fn s16_a_request_outlives_the_reload_that_changed_the_class() {
     let mut under_way = Vec::<Client>::new();
     for class in ["thread", "async", "sync"] {
         let mut client = echo.client();
-        client.say("!sleep 1500");
+        client.say("!sleep 5000");
         until("it is under way", || echo.sum("active") > under_way.len() as u64);
         under_way.push(client);
         echo.becomes(class, settings);
@@ -176,7 +176,7 @@ fn s16_a_request_outlives_the_reload_that_changed_the_class() {
         assert_eq!(echo.client().ask(class), class);
     }
     for client in &mut under_way {
-        assert_eq!(client.answer(), "slept 1500");
+        assert_eq!(client.answer(), "slept 5000");
     }
     for client in &mut under_way {
         assert_eq!(client.ask("hello"), "hello");

@@ -31,16 +31,17 @@ fn calls_are_answered_and_counted() {
     client.notify("kv_set", &("a", [1, 2])).unwrap();
     assert_eq!(client.call::<Vec<i64>, _>("kv_get", &("a",)).unwrap(), [1, 2]);
     assert_eq!(client.call::<u64, _>("sleep", &(1,)).unwrap(), 1);
-    until("each is counted", || server.status()["totals"]["requests"] == 8);
-    assert_eq!(server.status()["workers"][0]["active"], 0);
+    until("each is counted", || {
+        let status = server.status();
+        status["totals"]["requests"] == 8 && status["workers"][0]["active"] == 0
+    });
     server.ok(&["stop"]);
 }
 
 /// By method: what was answered, how, and how long it took; and no worker's end takes any of it away.
 #[test]
 fn calls_are_counted_by_method() {
-    let server =
-        Rpc::start("methods", "number_workers = 2\ntimeout = 0.3\nupgrade_mode = inplace\n");
+    let server = Rpc::start("methods", "number_workers = 2\ntimeout = 1\nupgrade_mode = inplace\n");
     for _ in 0..10 {
         let client = server.caller();
         let sums: Vec<_> =
@@ -60,7 +61,12 @@ fn calls_are_counted_by_method() {
         methods.into_iter().find(|method| method["name"] == name).unwrap()
     };
     let check = || {
-        until("all are counted", || server.status()["calls"]["refused"] == 10);
+        // The last was answered a moment before it is.
+        until("all are counted", || {
+            server.status()["calls"]["refused"] == 10
+                && figures("add")["calls"] == 110
+                && figures("sleep")["calls"] == 11
+        });
         let (add, sleep) = (figures("add"), figures("sleep"));
         assert_eq!(
             (&add["calls"], &add["errors"], &add["timeouts"]),
@@ -72,9 +78,9 @@ fn calls_are_counted_by_method() {
         );
         let seconds =
             |figures: &serde_json::Value, name: &str| figures["latency"][name].as_f64().unwrap();
-        assert!((0.05..0.3).contains(&seconds(&sleep, "p50_s")), "{sleep}");
-        assert!((0.3..3.0).contains(&seconds(&sleep, "max_s")), "{sleep}");
-        assert!((0.8..9.0).contains(&seconds(&sleep, "sum_s")), "{sleep}");
+        assert!((0.05..1.0).contains(&seconds(&sleep, "p50_s")), "{sleep}");
+        assert!((1.0..5.0).contains(&seconds(&sleep, "max_s")), "{sleep}");
+        assert!((1.5..15.0).contains(&seconds(&sleep, "sum_s")), "{sleep}");
         assert!(seconds(&add, "p50_s") < 0.05 && seconds(&add, "p50_s") > 0.0, "{add}");
         assert_eq!(figures("pid")["latency"]["p50_s"], serde_json::Value::Null);
     };
@@ -153,7 +159,8 @@ fn calls_that_wait_wait_together() {
     for sleep in sleeps {
         sleep.wait().unwrap();
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // One after the other they would take twenty seconds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     server.ok(&["stop"]);
 }
 
@@ -162,9 +169,9 @@ fn calls_that_wait_wait_together() {
 fn max_coroutines_is_shared_by_all_connections() {
     let server = Rpc::start("room", "number_workers = 1\nmax_coroutines = 4\n");
     let clients: Vec<Client> = (0..6).map(|_| server.caller()).collect();
+    let began = Instant::now();
     let sleeps: Vec<_> =
         (0..48).map(|n| clients[n % 6].start::<u64, _>("sleep", &(20,)).unwrap()).collect();
-    let began = Instant::now();
     for sleep in sleeps {
         let active = server.status()["workers"][0]["active"].as_u64().unwrap();
         assert!(active <= 5, "{active} under way");
@@ -176,7 +183,7 @@ fn max_coroutines_is_shared_by_all_connections() {
 
 #[test]
 fn a_call_past_timeout_is_answered_and_its_worker_lives() {
-    let server = Rpc::start("timeout", "number_workers = 1\ntimeout = 0.5\n");
+    let server = Rpc::start("timeout", "number_workers = 1\ntimeout = 1.5\n");
     let worker = server.settled(1)[0].1;
     let client = server.caller();
     let late = client.start::<u64, _>("sleep", &(60_000,)).unwrap();
@@ -185,7 +192,7 @@ fn a_call_past_timeout_is_answered_and_its_worker_lives() {
     match late.wait() {
         Err(CallError::Refused(error)) => {
             assert_eq!(error.code, code::FAILED);
-            assert_eq!(error.message, "sleep timed out after 500ms");
+            assert_eq!(error.message, "sleep timed out after 1.5s");
         }
         other => panic!("{other:?}"),
     }

@@ -70,6 +70,7 @@ fn s17_calls_in_a_row_notice_no_reload(who: Foreign) {
     server.settled(2);
     // pynvim begins with a notification of who it is.
     let introduced = u64::from(who == Foreign::Pynvim);
+    until("each is counted", || requests() >= served + introduced);
     assert_eq!(requests(), served + introduced, "each was executed once");
     let log = server.read("app.log");
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");

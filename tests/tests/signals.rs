@@ -99,6 +99,7 @@ fn s12_a_stop_outranks_what_is_pending_with_it() {
     let master = sandbox.foreground();
     // All of these are pending together when it wakes.
     master.signal(Signal::SIGSTOP);
+    until("it is stopped", || master.is_stopped());
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTTIN, Signal::SIGWINCH] {
         master.signal(signal);
     }
@@ -334,7 +335,7 @@ fn a_worker_that_is_signalled_leaves_and_is_replaced() {
         let stopped = sandbox.journal("stop").len();
         before[1].1.signal(signal);
         until("the signalled worker is gone", || !before[1].1.is_alive());
-        let after = sandbox.settled(2);
+        let after = sandbox.replaced(before[1].1, 2);
         assert_eq!(after[0], before[0], "{signal}: the other one was not left alone");
         let orderly = usize::from(signal != Signal::SIGINT);
         assert_eq!(sandbox.journal("stop").len(), stopped + orderly, "{signal}");

@@ -42,7 +42,7 @@ fn a_full_pipe_costs_lines_and_never_the_service() {
     let after = sandbox.settled(5);
     assert!(!after.iter().any(|worker| before.contains(worker)));
     after[3].1.signal(Signal::SIGKILL);
-    until("it is replaced", || !sandbox.settled(5).contains(&after[3]));
+    sandbox.replaced(after[3].1, 5);
     // Somebody reads a little, and the room is taken at once: by many who all saw it.
     for _ in 0..20 {
         reader.read_exact(&mut [0; 4096]).unwrap();

@@ -91,7 +91,7 @@ fn the_watchdog_is_fed_by_the_loop_alone() {
 fn a_manager_that_is_not_there_holds_nobody_up() {
     let sandbox = Sandbox::new("nobody", "number_workers = 1\napp.job = idle\n");
     start(&sandbox, "/nonexistent/notify", None);
-    assert!(sandbox.read("app.log").contains("cannot reach the service manager"));
+    until("it says so", || sandbox.read("app.log").contains("cannot reach the service manager"));
     sandbox.ok(&["stop"]);
     // One that is there and never reads: its socket is full some day.
     let _manager = Manager::of(&sandbox);

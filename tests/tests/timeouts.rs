@@ -23,12 +23,12 @@ fn slot_of(workers: &[(u64, Process)], pid: i32) -> (u64, Process) {
 }
 
 /// A request of an age at which its worker was killed: past the limit, and not by more than the master's looks, four in
-/// each limit, allow.
+/// each limit, allow where it has a processor.
 #[track_caller]
 fn killed_at(echo: &Echo, limit: Duration) {
     let age = echo.said(&["request past timeout: killing"]).duration("age");
     assert!(age >= limit, "killed at {age:?}, before its time");
-    assert!(age < limit * 3 / 2, "killed at {age:?}");
+    assert!(age < limit * 3, "killed at {age:?}");
 }
 
 #[track_caller]
@@ -64,14 +64,14 @@ fn slot_of_new(workers: &[(u64, Process)], slot: u64) -> i32 {
 }
 
 fn s33_a_stopped_worker_without_a_request_is_left_alone(class: &str) {
-    let echo = Echo::start("spared", class, "number_workers = 2\ntimeout = 400ms\n");
+    let echo = Echo::start("spared", class, "number_workers = 2\ntimeout = 1\n");
     let workers = echo.settled(2);
     let (stopped, other) = (workers[0].1, workers[1].1);
     stopped.signal(Signal::SIGSTOP);
     until("it is stopped", || stopped.is_stopped());
-    // Five limits go by, while the other one works.
+    // Three limits go by, while the other one works.
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(2) {
+    while began.elapsed() < Duration::from_secs(3) {
         assert_eq!(echo.client().worker(), other.pid());
     }
     assert_eq!(echo.settled(2), workers);
@@ -85,7 +85,7 @@ fn s33_a_stopped_worker_without_a_request_is_left_alone(class: &str) {
 
 #[test]
 fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
-    let echo = Echo::start("late", "sync", "number_workers = 3\ntimeout = 700ms\n");
+    let echo = Echo::start("late", "sync", "number_workers = 3\ntimeout = 1500ms\n");
     let workers = echo.settled(3);
     let mut late = echo.client();
     let (slot, victim) = slot_of(&workers, late.worker());
@@ -99,7 +99,7 @@ fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
         assert_ne!(echo.client().worker(), victim.pid());
         !victim.is_alive()
     });
-    killed_at(&echo, Duration::from_millis(700));
+    killed_at(&echo, Duration::from_millis(1500));
     late.lost();
     let after = echo.replaced(victim, 3);
     assert_eq!(others(&after, slot_of_new(&after, slot)), others(&workers, victim.pid()));
@@ -113,9 +113,9 @@ fn a_late_request_of_a_sync_worker_ends_that_worker_alone() {
 /// One request is stuck, the others of its worker are not to blame: a successor first, time to finish, then KILL.
 #[track_caller]
 fn a_stuck_one_among_others(class: &str, named: &[&str]) {
-    const GRACE: Duration = Duration::from_millis(1500);
-    const SLACK: Duration = Duration::from_millis(200);
-    let settings = format!("number_workers = 1\ntimeout = 1\ngraceful_timeout = {GRACE:?}\n");
+    const GRACE: Duration = Duration::from_secs(3);
+    const SLACK: Duration = Duration::from_secs(1);
+    let settings = format!("number_workers = 1\ntimeout = 2\ngraceful_timeout = {GRACE:?}\n");
     let echo = Echo::start("stuck", class, &settings);
     let [(_, old)] = echo.settled(1)[..] else { panic!("one worker") };
     let mut idle = echo.client();
@@ -127,8 +127,8 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
     // Begun later than the first, so that it is under way when the worker is asked to leave.
     let mut other = echo.client();
     assert_eq!(other.worker(), old.pid());
-    until("half its time is over", || began.elapsed() > Duration::from_millis(500));
-    other.say("!sleep 900");
+    until("more than half its time is over", || began.elapsed() > Duration::from_millis(1200));
+    other.say("!sleep 1600");
     // Not silent for so long that it would be let go.
     assert_eq!(idle.ask("hello"), "hello");
     // From here on somebody is ready at every look, until the successor is alone.
@@ -138,11 +138,11 @@ fn a_stuck_one_among_others(class: &str, named: &[&str]) {
         ready.into_iter().map(|it| it.1).find(|worker| *worker != old)
     });
     assert!(old.is_alive(), "it left before its successor was ready, or with it");
-    assert!(began.elapsed() >= Duration::from_millis(950), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(1950), "{:?}", began.elapsed());
     // The successor is seen to be ready a moment before the other has heard of it.
     until("between two requests, it goes on", || idle.worker() == successor.pid());
     assert_eq!(echo.client().worker(), successor.pid());
-    assert_eq!(other.answer(), "slept 900");
+    assert_eq!(other.answer(), "slept 1600");
     assert!(old.is_alive(), "the answer came from a worker that was not killed yet");
     // What it asks at once may have come before the old one looked whether there is more.
     until("it goes on there", || other.worker() == successor.pid());
@@ -175,7 +175,7 @@ fn a_stuck_coroutine_is_named_and_the_others_finish() {
 #[test]
 fn s33_a_stopped_worker_with_requests_among_threads_is_replaced_and_killed() {
     for class in ["thread", "async"] {
-        let settings = "number_workers = 2\ntimeout = 500ms\ngraceful_timeout = 1\n";
+        let settings = "number_workers = 2\ntimeout = 1\ngraceful_timeout = 1\n";
         let echo = Echo::start("stopped", class, settings);
         let workers = echo.settled(2);
         let mut client = echo.client();
@@ -192,12 +192,12 @@ fn s33_a_stopped_worker_with_requests_among_threads_is_replaced_and_killed() {
 }
 
 fn a_request_below_the_limit_is_not_touched(class: &str) {
-    let echo = Echo::start("below", class, "number_workers = 2\ntimeout = 1\n");
+    let echo = Echo::start("below", class, "number_workers = 2\ntimeout = 2\n");
     let workers = echo.settled(2);
     let mut client = echo.client();
     // Longer than the limit together, none of them alone.
     for _ in 0..4 {
-        assert_eq!(client.ask("!sleep 500"), "slept 500");
+        assert_eq!(client.ask("!sleep 700"), "slept 700");
     }
     assert_eq!(echo.settled(2), workers);
     echo.ok(&["stop"]);
@@ -205,13 +205,15 @@ fn a_request_below_the_limit_is_not_touched(class: &str) {
 
 /// A connection between two requests is let go in the end, and no worker with it.
 fn idle_connections_are_no_requests(class: &str) {
-    let echo = Echo::start("quiet", class, "number_workers = 2\ntimeout = 500ms\n");
+    let echo = Echo::start("quiet", class, "number_workers = 2\ntimeout = 1\n");
     let workers = echo.settled(2);
     let mut client = echo.client();
+    let began = Instant::now();
     assert_eq!(client.ask("hello"), "hello");
-    let took = client.closed();
-    assert!(took >= Duration::from_millis(450), "let go after {took:?}");
-    assert!(took < Duration::from_secs(5), "let go after {took:?}");
+    client.closed();
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(950), "let go after {took:?}");
+    assert!(took < Duration::from_secs(8), "let go after {took:?}");
     assert_eq!(echo.settled(2), workers);
     assert_eq!(echo.status()["totals"]["spawned"], 2);
     echo.ok(&["stop"]);

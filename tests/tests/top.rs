@@ -21,19 +21,22 @@ fn the_master_and_its_workers_are_seen() {
         terminal.until("3 of 3 ready");
         assert!(terminal.is_taken());
         for worker in 0..3 {
-            let row = terminal.line(&pid_of(&sandbox, worker));
-            assert!(
-                row.contains("ready") && row.trim_start().starts_with(&worker.to_string()),
-                "{row}"
-            );
-            let words: Vec<&str> = row.split_whitespace().collect();
-            assert!(words.iter().any(|word| word.ends_with('K') || word.ends_with('M')), "{row}");
+            let pid = pid_of(&sandbox, worker);
+            // As a whole: it is looked at while it is drawn.
+            until("a row that says all", || {
+                let text = terminal.text();
+                let row = text.lines().find(|line| line.contains(&pid)).unwrap_or_default();
+                let mut words = row.split_whitespace();
+                row.contains("ready")
+                    && row.trim_start().starts_with(&worker.to_string())
+                    && words.any(|word| word.ends_with('K') || word.ends_with('M'))
+            });
+        }
+        for what in ["requests/s", "memory", "CPU%", "PSS", "DOING", "q quit"] {
+            terminal.until(what);
         }
         let text = terminal.text();
         assert_eq!(text.contains("REQUESTS"), wide, "{text}");
-        for what in ["requests/s", "memory", "CPU%", "PSS", "DOING", "q quit"] {
-            assert!(text.contains(what), "{what}\n{text}");
-        }
         assert!(text.lines().all(|line| line.chars().count() <= usize::from(columns)), "{text}");
         terminal.press("?");
         terminal.until("any key");

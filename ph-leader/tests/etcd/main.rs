@@ -16,7 +16,8 @@ use server::Etcd;
 const TTL: Duration = Duration::from_secs(2);
 /// What a successor may take after a lease has run out.
 const AFTER: Duration = Duration::from_secs(2);
-const MOMENT: Duration = Duration::from_millis(300);
+/// Less than a lease, on a busy machine and a slow disk too.
+const MOMENT: Duration = Duration::from_millis(1_500);
 
 fn runner(name: &str, etcd: &Etcd) -> Runner {
     Runner::start(name, etcd.store(), TTL)

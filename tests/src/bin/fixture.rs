@@ -5,7 +5,7 @@
 //! | key | meaning |
 //! | --- | --- |
 //! | `boot` | `ok`, `fail` (constructor error), `panic`, `hang`, `exit` (code 9), or milliseconds to take |
-//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 2 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `read` (from a pipe to which nobody writes), `spawn` (runs `program`), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again), `talk` (says `said PID NUMBER` in the log, `lines` times in each job with 1 ms after each tenth, and at its end `last PID NUMBER`) |
+//! | `job` | `tick`, `idle`, `busy` (never looks up), `deaf` (notes `asked` when asked to stop, and stays), `leave` (code 0), `orphans` (100 that outlive their parents by 5 s), `sleep` (one long sleep deaf to the stop), `error`, `panic`, `abort`, `overflow`, `exit`, `segv`, `daemon` (double-forks one that ignores TERM, then exits), `descriptors` (opens until it can't), `leak` (takes `leak_bytes` with each job), `read` (from a pipe to which nobody writes), `spawn` (runs `program`), `hoard` (`held` in the journal, has `leak_bytes` as long as there is the flag, then `freed`), `count` (counts `requests` requests, then notes `done`, and again), `talk` (says `said PID NUMBER` in the log, `lines` times in each job with 1 ms after each tenth, and at its end `last PID NUMBER`) |
 //! | `slot` | `boot` and `job` apply to this slot only; the others boot and tick |
 //! | `flag` | … and only while this file exists |
 //! | `tick_ms` | pause between jobs; default 20 |
@@ -213,7 +213,7 @@ fn misbehave(job: &str, pause: Duration, cx: &Context) -> Result<(), Error> {
         "exit" => std::process::exit(3),
         "leave" => std::process::exit(0),
         "orphans" => {
-            let script = "for i in $(seq 100); do (sleep 2 &); done";
+            let script = "for i in $(seq 100); do (sleep 5 &); done";
             let mut command = Command::new("sh");
             command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null());
             command.stderr(Stdio::null()).spawn()?.wait()?;
