@@ -42,6 +42,9 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result {
     // nothing twice.
     Step::cargo("build --package processhandler --package ph-tests --bins --examples")
         .run(&workspace.root)?;
+    Step::cargo("test --package ph-tests --tests --no-run").run(&workspace.root)?;
+    // A disk that takes the gigabytes of a fresh build keeps whoever writes a log line waiting for seconds.
+    Step::new("sync").run(&workspace.root)?;
     interrupt::watch()?;
     for round in 1..=plan.times {
         let name = format!("e2e round {round} of {}", plan.times);
