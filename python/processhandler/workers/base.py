@@ -20,6 +20,8 @@ from ..contract import Notifier
 from ..slots import Ledger, Slot
 
 MAXSIZE = sys.maxsize
+# The slots' clock moves by ticks: what the master has just found late may still be a tick short of it here.
+TICK = 0.01
 # How long a worker that has done its max_requests waits for its successor, if no boot_timeout says.
 PATIENCE = 30.0
 # At a stop, a client that has never sent anything is waited for half of graceful_timeout, but no longer than this.
@@ -223,6 +225,8 @@ class Worker:
     # For a class that does not call this one's constructor.
     cfg: Any = None
     _frame: Optional[Frame] = None
+    # Whether it works on several requests at once: then a late one does not end it before the others are done.
+    _shared: bool = False
 
     def __init__(
         self,
@@ -329,6 +333,12 @@ class Worker:
     def _live(self) -> None:
         """Works until it is asked to leave."""
         raise NotImplementedError
+
+    def _tell_late(self, who: str, age: float, thread: Optional[int]) -> None:
+        """A request past `timeout` is why the worker was asked to leave, and why it will not manage to."""
+        frame = sys._current_frames().get(thread) if thread is not None else None
+        place = f", in {frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else ""
+        self.file_logger.error("request past timeout: %s is stuck in it for %.1f s%s", who, age, place)
 
     # Jobs.
 
