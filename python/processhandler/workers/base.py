@@ -1,10 +1,8 @@
 """The worker that all others are: its attributes, its lifecycle, the request to leave."""
 
 import contextlib
-import inspect
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -127,9 +125,8 @@ class Frame:
         self.visits: Set[Visit] = set()
         self.timeout: Optional[float] = cfg.timeout
         self.loop: Any = None
-        jitter = cfg.max_requests_jitter or 0
         # Workers that started together should not leave together.
-        self._share = cfg.max_requests + random.randint(0, jitter) if cfg.max_requests else MAXSIZE
+        self._share = cfg.max_requests + _below(cfg.max_requests_jitter) if cfg.max_requests else MAXSIZE
         self._next = self._share
 
     def heed_signals(self) -> None:
@@ -431,7 +428,17 @@ def close(client: socket.socket) -> None:
         client.close()
 
 
+def _below(jitter: Optional[int]) -> int:
+    if not jitter:
+        return 0
+    import random
+
+    return random.randint(0, jitter)
+
+
 def _accepts(handler: Any, count: int) -> bool:
+    import inspect
+
     try:
         inspect.signature(handler).bind(*[None] * count)
     except TypeError:

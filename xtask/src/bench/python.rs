@@ -92,6 +92,11 @@ fn refused(sides: &Sides) -> Result<Option<String>> {
     }
 }
 
+/// All sides in turn, each time in the other direction: who comes next to one that is large or slow is disturbed by it.
+fn turn(round: usize, sides: usize) -> impl Iterator<Item = usize> {
+    (0..sides).map(move |at| if round.is_multiple_of(2) { at } else { sides - 1 - at })
+}
+
 impl Bench {
     /// Ours with `preload`, where there is that.
     fn preloaded(&self, workers: usize) -> Result<Option<Herd>> {
@@ -112,5 +117,16 @@ impl Report for Claims {
 
     fn missed(&self) -> usize {
         self.all.iter().filter(|claim| claim.is_missed()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+
+    #[test]
+    fn each_side_has_its_turn_in_both_directions() {
+        assert_eq!(turn(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(turn(1, 3).collect::<Vec<_>>(), [2, 1, 0]);
     }
 }

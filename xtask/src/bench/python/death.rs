@@ -1,7 +1,7 @@
 //! From `kill -9` of a worker to its successor ready.
 
 use super::claim::{Claim, Figures};
-use super::{Bench, WORKERS, middle};
+use super::{Bench, WORKERS, middle, turn};
 use crate::bench::table::Unit;
 use crate::error::Result;
 
@@ -23,10 +23,13 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Claim>> {
     herds.extend(bench.preloaded(WORKERS)?);
     let (mut took, mut bare) = (vec![Vec::new(); herds.len()], Vec::new());
     for kill in 0..kills {
-        for (herd, took) in herds.iter_mut().zip(&mut took) {
-            took.push(herd.replace(kill)?);
+        // The bare start has its turn behind the last of them.
+        for at in turn(kill, herds.len() + 1) {
+            match herds.get_mut(at) {
+                Some(herd) => took[at].push(herd.replace(kill)?),
+                None => bare.push(sides.bare_start()?),
+            }
         }
-        bare.push(sides.bare_start()?);
     }
     let figures: Vec<f64> = took.iter().map(|took| middle(took)).collect();
     let bare = middle(&bare);

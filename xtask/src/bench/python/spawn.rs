@@ -2,11 +2,11 @@
 
 use super::claim::{Claim, Figures};
 use super::herd::Herd;
-use super::{Bench, WORKERS, middle};
+use super::{Bench, WORKERS, middle, turn};
 use crate::bench::end::End;
 use crate::bench::stamps::Stamps;
 use crate::bench::table::Unit;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// Memory that the master has touched, in MiB.
 const SIZES: [u64; 3] = [0, 64, 1024];
@@ -24,8 +24,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Claim>> {
     }
     let mut took = vec![Vec::new(); herds.len()];
     for kill in 0..kills {
-        for (herd, took) in herds.iter_mut().zip(&mut took) {
-            took.push(herd.replace(kill)?);
+        for at in turn(kill, herds.len()) {
+            took[at].push(herds[at].replace(kill)?);
         }
     }
     let figures: Vec<f64> = took.iter().map(|took| middle(took)).collect();
@@ -63,7 +63,7 @@ fn herd(bench: &Bench, is_program: bool, size: u64) -> Result<Herd> {
     let herd = Herd::of_ready(master, workers, daemon.launch, stamps, End::Daemon(daemon))?;
     // Its copies share what is a copy.
     if is_program && resident < size {
-        return Err(crate::error::Error::new(format!("the master has {resident} MiB, not {size}")));
+        return Err(Error::new(format!("the master has {resident} MiB, not {size}")));
     }
     Ok(herd)
 }
