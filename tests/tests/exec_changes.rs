@@ -55,13 +55,17 @@ fn impossible(sandbox: &Sandbox) -> Vec<(String, &'static str)> {
     fs::create_dir(sandbox.path("folder")).unwrap();
     sandbox.script("nameless", "#!/nowhere/sh\n");
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(sandbox.path("nameless"), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.script("bare", "sleep 1000\n");
+    for name in ["nameless", "bare"] {
+        fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let commands = [
         ("command = no-such-program\n", "cannot run no-such-program: No such file or directory"),
         ("command = ./missing\n", "cannot run ./missing: No such file or directory"),
         ("command = ./data\n", "cannot run ./data: Permission denied"),
         ("command = ./folder\n", "cannot run ./folder: Permission denied"),
         ("command = ./nameless\n", "cannot run ./nameless: No such file or directory"),
+        ("command = ./bare\n", "cannot run ./bare: Exec format error"),
         (
             "command = sleep 1\nworking_directory = /nowhere\n",
             "cannot start in working_directory /nowhere",

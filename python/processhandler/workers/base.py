@@ -1,6 +1,7 @@
 """The worker that all others are: its attributes, its lifecycle, the request to leave."""
 
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -437,8 +438,6 @@ def _below(jitter: Optional[int]) -> int:
 
 
 def _accepts(handler: Any, count: int) -> bool:
-    import inspect
-
     try:
         inspect.signature(handler).bind(*[None] * count)
     except TypeError:
