@@ -432,6 +432,7 @@ def close(client: socket.socket) -> None:
 def _below(jitter: Optional[int]) -> int:
     if not jitter:
         return 0
+    # Few need it, and it is not small.
     import random
 
     return random.randint(0, jitter)
