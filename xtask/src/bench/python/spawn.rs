@@ -2,11 +2,15 @@
 
 use super::claim::{Claim, Figures};
 use super::herd::Herd;
-use super::{Bench, WORKERS, middle, turn};
+use super::{Bench, middle, turn};
 use crate::bench::end::End;
 use crate::bench::stamps::Stamps;
 use crate::bench::table::Unit;
 use crate::error::{Context, Error, Result};
+
+/// Each dies once. They are many, since what is measured is short.
+const WORKERS: usize = 64;
+const KILLS_OF_A_ROUND: usize = 12;
 
 /// Memory that the master has touched, in MiB.
 const SIZES: [u64; 3] = [0, 64, 1024];
@@ -14,7 +18,7 @@ const SIZES: [u64; 3] = [0, 64, 1024];
 /// From a kill to the first instruction of a successor that does nothing. There is nobody to compare with: no other starts both
 /// kinds.
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Claim>> {
-    let kills = (bench.rounds * 3).min(WORKERS);
+    let kills = (bench.rounds * KILLS_OF_A_ROUND).min(WORKERS);
     let kinds = [true, false];
     let mut herds = Vec::new();
     for is_program in kinds {
