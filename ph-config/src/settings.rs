@@ -120,7 +120,7 @@ settings! {
     ready_after: Duration = Text("500ms"), TIME, NewWorkers;
     /// The Python class that an `exec` worker is.
     python_class: Option<PythonClass> = Unset, Maybe(One::<PythonClass>::KIND), NewWorkers;
-    /// The interpreter for `python_class`.
+    /// The interpreter for `python_class`: a name is looked for in the virtual environment that `ph` is installed in, if it is in one, then on `PATH`.
     python: PathBuf = Text("python3"), Program, NewWorkers;
     /// Whether the module of `python_class` is loaded once, before the workers fork from it.
     preload: bool = Text("false"), Flag, NewWorkers;

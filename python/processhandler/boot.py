@@ -38,7 +38,7 @@ def main(arguments: List[str]) -> int:
         notifier.say(f"X_PH_FAILED={error}")
         return BOOT
     frame.heed_signals()
-    notifier.say("READY=1")
+    notifier.say(*(["X_PH_SHARED=1"] if worker._shared else []), "READY=1")
     try:
         worker._live()
         _until_done(worker)

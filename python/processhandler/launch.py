@@ -1,11 +1,11 @@
 """The way in from Python: a program that becomes the master of its own workers."""
 
-import argparse
 import os
-import shutil
 import sys
-import sysconfig
-from typing import List, Optional
+from typing import TYPE_CHECKING, List, Optional
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class Arbiter:
@@ -42,6 +42,9 @@ class Arbiter:
 def find_ph() -> str:
     """The program `ph`: beside this package, else beside the interpreter, else on `PATH`. Raises `FileNotFoundError` with what
     to do."""
+    import shutil
+    import sysconfig
+
     here = os.path.dirname(os.path.abspath(__file__))
     beside = [here, sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
     for folder in beside:
@@ -54,8 +57,10 @@ def find_ph() -> str:
     return found
 
 
-def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args(arguments: Optional[List[str]] = None) -> "argparse.Namespace":
     """`-c FILE` and `-s SECTION` of a program that starts an `Arbiter`: `args.config`, `args.section`."""
+    import argparse
+
     parser = argparse.ArgumentParser()
     parser.add_argument("-c", "--config", help="the configuration file")
     parser.add_argument("-s", "--section", help="the section: one application")

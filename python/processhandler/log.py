@@ -2,7 +2,6 @@
 a time and marked with the worker; so nobody else needs to open, rotate or reopen that file."""
 
 import logging
-import logging.handlers
 import os
 import sys
 from typing import Optional, Union
@@ -45,7 +44,9 @@ def setup_file_logging(
         handler = logging.StreamHandler(sys.stderr)
         default = PLAIN_FORMAT
     else:
-        handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
+        from logging.handlers import WatchedFileHandler
+
+        handler = WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
         default = FILE_FORMAT
     handler.setFormatter(logging.Formatter(log_format or default))
     for former in [one for one in logger.handlers if getattr(one, "_processhandler", False)]:

@@ -8,7 +8,7 @@ import ctypes
 import mmap
 import threading
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 # Linux's number; Python has no name for it. The kernel's time as of its last tick: no system call, and exact enough.
 CLOCK_MONOTONIC_COARSE = 6
@@ -87,6 +87,11 @@ class Slot:
         return int(self._words[_ACTIVE])
 
     @property
+    def began(self) -> int:
+        """Since when the worker is at what the master looks at; 0 for nothing."""
+        return int(self._words[_BEGAN])
+
+    @property
     def workers(self) -> int:
         """Ready workers of this master."""
         return int(self._board[_WORKERS])
@@ -104,8 +109,8 @@ class Ledger:
         self._slot = slot
         self._shows_oldest = shows_oldest
         self._lock = threading.Lock()
-        # In the order in which they began.
-        self._began: Dict[int, int] = {}
+        # In the order in which they began: when, and on which thread.
+        self._began: Dict[int, Tuple[int, int]] = {}
         self._next = 0
         self.count = 0
 
@@ -114,14 +119,14 @@ class Ledger:
         with self._lock:
             token = self._next
             self._next += 1
-            self._began[token] = now()
+            self._began[token] = now(), threading.get_ident()
             self._show()
         return token
 
     def end(self, token: int) -> None:
         """It has ended, and is counted."""
         with self._lock:
-            began = self._began.pop(token)
+            began, _ = self._began.pop(token)
             self._slot.finished(max(0, now() - began))
             self.count += 1
             self._show()
@@ -134,7 +139,13 @@ class Ledger:
 
     def oldest(self) -> Optional[int]:
         """When the oldest one began."""
-        return next(iter(self._began.values()), None)
+        return next((began for began, _ in self._began.values()), None)
+
+    def late(self, limit: float) -> List[Tuple[int, float]]:
+        """Those that are under way for longer than so many seconds: the thread, and the age."""
+        with self._lock:
+            ages = [(thread, (now() - began) / 1e9) for began, thread in self._began.values()]
+        return [(thread, age) for thread, age in ages if age >= limit]
 
     def _show(self) -> None:
         if self._shows_oldest:

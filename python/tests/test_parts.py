@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -89,6 +90,16 @@ class Slots(unittest.TestCase):
         self.assertEqual((requests, active, began, accepted), (1, 0, 0, 1))
         self.assertEqual(words(fd, 1) + words(fd, 3), [0] * 10)
         os.close(fd)
+
+    def test_who_is_late_is_known_by_thread(self):
+        ledger = Ledger(Slot.absent())
+        token = ledger.begin()
+        self.assertEqual(ledger.late(60), [])
+        (thread, age), = ledger.late(0)
+        self.assertEqual(thread, threading.get_ident())
+        self.assertLess(age, 60)
+        ledger.end(token)
+        self.assertEqual(ledger.late(0), [])
 
     def test_another_layout_is_refused(self):
         fd = table(version=9)
@@ -232,6 +243,19 @@ class Launching(unittest.TestCase):
         self.assertTrue(callable(setup_file_logging) and isinstance(CoroutineWorker, type))
         args = parse_args(["-c", "a.ini", "-s", "b"])
         self.assertEqual((args.config, args.section), ("a.ini", "b"))
+
+
+class Importing(unittest.TestCase):
+    def test_a_worker_imports_what_its_kind_needs(self):
+        code = (
+            "import sys; import processhandler.boot; from processhandler import SyncWorker, ThreadWorker\n"
+            "heavy = {'asyncio', 'argparse', 'ssl', 'pickle'} & set(sys.modules); assert not heavy, heavy\n"
+            "from processhandler import *; from processhandler import rpc; assert CoroutineWorker and callable(rpc)\n"
+            "import processhandler; assert set(processhandler.__all__) == set(processhandler._PLACES)\n"
+            "assert not hasattr(processhandler, 'nothing')"
+        )
+        # Without what a site adds to each start.
+        subprocess.run([sys.executable, "-S", "-c", code], check=True)
 
 
 class Bells(unittest.TestCase):

@@ -112,6 +112,10 @@ class Rpc(Noted, MsgpackRpcWorker):
         await asyncio.sleep(seconds)
         return seconds
 
+    @rpc
+    def stick(self):
+        time.sleep(float(self.cfg.block))
+
     @rpc(blocking=True)
     def block(self, seconds):
         time.sleep(seconds)
@@ -122,6 +126,9 @@ class Jobs(Noted):
     def handle_request(self):
         note(self, "job", os.getpid())
         if self.cfg.job == "hang":
+            time.sleep(3600)
+        if self.cfg.job == "once" and not os.path.exists("once"):
+            open("once", "w").close()
             time.sleep(3600)
         if self.cfg.job == "fail":
             raise ValueError("as configured")

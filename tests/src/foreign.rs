@@ -109,6 +109,11 @@ impl Sandbox {
 /// The interpreter of a virtual environment with these packages, in the target directory. It is made by the first who asks,
 /// and is there as a whole or not at all, whoever was interrupted.
 pub fn environment(name: &str, packages: &[&str]) -> PathBuf {
+    environment_of(PYTHON, name, packages)
+}
+
+/// The same of another interpreter than Debian's `python3`.
+pub fn environment_of(interpreter: &str, name: &str, packages: &[&str]) -> PathBuf {
     let all = programs().parent().unwrap().join("clients");
     let made = all.join(name);
     let python = |environment: &Path| environment.join("bin/python");
@@ -118,18 +123,21 @@ pub fn environment(name: &str, packages: &[&str]) -> PathBuf {
     if !made.exists() {
         let part = all.join(format!("{name}.part"));
         let _ = fs::remove_dir_all(&part);
-        run(Command::new(PYTHON).args(["-m", "venv"]).arg(&part));
+        run(Command::new(interpreter).args(["-m", "venv"]).arg(&part));
         let mut install = Command::new(python(&part));
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run(install.args(packages));
+        if !packages.is_empty() {
+            run(install.args(packages));
+        }
         // Its interpreter finds its packages from where it lies itself.
         fs::rename(&part, &made).unwrap();
     }
     python(&made)
 }
 
+/// Runs a command to its end, which must be a good one.
 #[track_caller]
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod foreign;
 pub mod groups;
 pub mod inspect;
+pub mod languages;
 pub mod listeners;
 pub mod lives;
 pub mod load;
@@ -28,6 +29,7 @@ pub mod terminal;
 pub mod traces;
 pub mod users;
 pub mod wait;
+pub mod wheel;
 
 pub use process::Process;
 pub use sandbox::{Output, Sandbox};

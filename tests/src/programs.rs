@@ -60,7 +60,12 @@ impl Sandbox {
 
     /// What workers have printed, as far as it is in the log: the slot, the pid and the text of each line.
     pub fn printed(&self) -> Vec<(u32, i32, String)> {
-        let log = self.lines("app.log");
+        self.printed_in("app.log")
+    }
+
+    /// The same of another file.
+    pub fn printed_in(&self, name: &str) -> Vec<(u32, i32, String)> {
+        let log = self.lines(name);
         let look = |line: &str| {
             let (who, text) = line.split_once("[worker ")?.1.split_once("] ")?;
             let (slot, pid) = who.split_once(' ')?;

@@ -41,6 +41,35 @@ impl std::ops::Deref for Python {
     }
 }
 
+/// The ancestor's example as one would write it today: a class of this name, which prints and logs.
+pub fn example(class: &str) -> String {
+    let logger = class.to_lowercase();
+    format!(
+        r#"
+import logging
+import time
+
+from ProcessHandler.lib.log import setup_file_logging
+from ProcessHandler.lib.workers.sync import SyncWorker
+
+
+class {class}(SyncWorker):
+    LOGGER_NAME = "{logger}"
+
+    def __init__(self, cfg, file_logger=None, ppid=None, sockets=None):
+        SyncWorker.__init__(self, cfg, file_logger, ppid)
+        setup_file_logging(self.LOGGER_NAME, self.cfg.log_file)
+        self.logger = logging.getLogger(self.LOGGER_NAME)
+
+    def handle_request(self):
+        while 1:
+            print("printed")
+            self.logger.info("logged")
+            time.sleep(0.1)
+"#
+    )
+}
+
 /// The package and the suite's classes, as they are in the sources.
 pub fn sources() -> String {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -112,6 +141,11 @@ impl Talk {
     /// Sends a line.
     pub fn send(&mut self, line: &str) {
         self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
     }
 
     /// The next line; nothing when the worker has hung up, or was killed.

@@ -87,6 +87,11 @@ impl Sandbox {
         sandbox
     }
 
+    /// Another program than before, from wherever.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
+    }
+
     /// Writes the configuration anew. Keys of the test come last, so that duplicates are the test's own doing.
     pub fn configure(&self, section: &str) {
         let defaults = [

@@ -54,17 +54,33 @@ fn they_are_recycled_by_age_and_by_memory() {
 fn impossible(sandbox: &Sandbox) -> Vec<(String, &'static str)> {
     fs::write(sandbox.path("data"), "no program").unwrap();
     fs::create_dir(sandbox.path("folder")).unwrap();
-    sandbox.script("source", "#!/nowhere/sh\n");
     // By another process: what this one has open for writing, or a command that another test starts just then, is busy.
-    let mut install = std::process::Command::new("install");
-    install.args(["--mode=755", "source", "nameless"]).current_dir(sandbox.folder());
-    assert!(install.status().unwrap().success());
+    for (source, text, name) in [
+        (
+            "headed",
+            "#!/nowhere/sh
+",
+            "nameless",
+        ),
+        (
+            "headless",
+            "sleep 1000
+",
+            "bare",
+        ),
+    ] {
+        sandbox.script(source, text);
+        let mut install = std::process::Command::new("install");
+        install.args(["--mode=755", source, name]).current_dir(sandbox.folder());
+        assert!(install.status().unwrap().success());
+    }
     let commands = [
         ("command = no-such-program\n", "cannot run no-such-program: No such file or directory"),
         ("command = ./missing\n", "cannot run ./missing: No such file or directory"),
         ("command = ./data\n", "cannot run ./data: Permission denied"),
         ("command = ./folder\n", "cannot run ./folder: Permission denied"),
         ("command = ./nameless\n", "cannot run ./nameless: No such file or directory"),
+        ("command = ./bare\n", "cannot run ./bare: Exec format error"),
         (
             "command = sleep 1\nworking_directory = /nowhere\n",
             "cannot start in working_directory /nowhere",

@@ -144,6 +144,35 @@ fn s33_a_stopped_program_starves_its_watchdog() {
     sandbox.ok(&["stop"]);
 }
 
+/// The same by a shell script; and one that has never fed it has nothing under way that could be late.
+#[test]
+fn s33_a_stopped_shell_script_is_killed_if_it_has_fed_its_watchdog() {
+    let section = format!("command = sh watched.sh\n{READY}timeout = 400ms\n");
+    let sandbox = Sandbox::exec("script", &section);
+    let watched = |meal: &str| {
+        let text = format!("systemd-notify --ready\nwhile :; do {meal} sleep 0.05; done\n");
+        sandbox.script("watched.sh", &text);
+    };
+    watched("systemd-notify WATCHDOG=1;");
+    let worker = sandbox.started();
+    worker.signal(Signal::SIGSTOP);
+    until("it is ended", || !worker.is_alive());
+    assert_ne!(sandbox.settled(1)[0].1, worker);
+    sandbox.ok(&["stop"]);
+
+    watched("");
+    let worker = sandbox.started();
+    worker.signal(Signal::SIGSTOP);
+    until("it is stopped", || worker.is_stopped());
+    let began = std::time::Instant::now();
+    until("several limits have gone by", || began.elapsed() > Duration::from_millis(2000));
+    assert!(worker.is_stopped(), "{}", sandbox.read("app.log"));
+    let killed = sandbox.read("app.log").matches("killing").count();
+    sandbox.ok(&["stop"]);
+    assert_eq!(sandbox.read("app.log").matches("killing").count(), killed);
+    sandbox.nothing_runs();
+}
+
 /// One that leaves has `graceful_timeout`, and nobody asks it to feed anything meanwhile.
 #[test]
 fn leaving_has_its_own_limit() {

@@ -152,3 +152,41 @@ fn programs_have_nothing_to_do_with_a_reopened_log() {
     assert_eq!(sandbox.settled(1)[0].1, worker);
     sandbox.ok(&["stop"]);
 }
+
+/// What one does to its own descriptors is nobody else's matter: it puts others in the place of those that it was given, opens as
+/// many as it may, and never reads what it was given to read.
+#[test]
+fn one_that_mistreats_its_descriptors_disturbs_nobody() {
+    let code = "import os, time\n\
+        null = os.open('/dev/null', os.O_RDWR)\n\
+        mistreats = os.environ['PH_WORKER_ID'] == '0'\n\
+        print('before', flush=True)\n\
+        if mistreats:\n    \
+        for number in range(9): number == null or os.dup2(null, number)\n    \
+        try:\n        \
+        while True: last = os.dup(null)\n    \
+        except OSError: os.close(last); open('leaked', 'w').write('all\\n')\n\
+        while True:\n    \
+        time.sleep(0.05)\n    \
+        mistreats or print('tick', flush=True)\n";
+    let section = "command = python3 odd.py\nready_after = 200ms\nnumber_workers = 2\nbind = 127.0.0.1:0\n\
+        rlimit_nofile = 500\n";
+    let sandbox = Sandbox::exec("mistreated", section);
+    sandbox.script("odd.py", code);
+    sandbox.ok(&["start"]);
+    let workers = sandbox.settled(2);
+    sandbox.written("leaked");
+    let master = sandbox.master();
+    let (before, slept) = (master.open_files().len(), master.sleeps());
+    let ticks = || sandbox.texts().iter().filter(|text| *text == "tick").count();
+    let count = ticks();
+    until("the other goes on", || ticks() > count + 5);
+    assert!(master.sleeps() < slept + 200, "the master turns round a closed pipe");
+    until("the master has as many open as before", || master.open_files().len() <= before);
+    assert_eq!(sandbox.settled(2), workers);
+    let mistreated = workers[0].1;
+    sandbox.ok(&["worker", "restart", "0"]);
+    assert!(!mistreated.is_alive());
+    sandbox.ok(&["stop"]);
+    sandbox.nothing_runs();
+}

@@ -1,27 +1,21 @@
 //! Scenario 47: workers that are Python classes, on CPython and on PyPy.
 
-use std::process::Command;
-
-use nix::sys::signal::Signal;
 use ph_rpc::Value;
 use ph_rpc::client::{Client, Options};
-use ph_tests::python::{Python, Talk, sources, under_load};
+use ph_tests::python::{Python, Talk, under_load};
 use ph_tests::wait::DEADLINE;
-use ph_tests::{Output, each_interpreter, until, until_some};
+use ph_tests::{Output, each_interpreter, until};
 
 each_interpreter![
     s47_requests_are_served_and_counted,
     s47_a_request_under_way_is_finished_at_a_stop,
     s47_what_waits_in_the_queue_is_served_at_a_stop,
-    s47_a_late_request_ends_its_worker,
-    s47_a_coroutine_that_waits_too_long_is_given_up_alone,
     s47_a_reload_loses_no_connection,
     s47_max_requests_loses_no_connection,
     s47_jobs_are_done_one_after_the_other,
     s47_calls_are_answered,
     s47_what_can_not_boot_says_why,
     s47_settings_of_all_layers_arrive,
-    s47_the_ancestors_example_runs,
 ];
 
 const SERVERS: [&str; 3] = ["Sync", "Thread", "Coroutine"];
@@ -102,38 +96,6 @@ fn s47_what_waits_in_the_queue_is_served_at_a_stop(python: &str) {
         assert!(client.hear().starts_with("whole "));
     }
     assert_eq!(server.end(stop).0.code, Some(0));
-}
-
-fn s47_a_late_request_ends_its_worker(python: &str) {
-    for (class, request) in
-        [("Sync", "sleep 60"), ("Thread", "sleep 60"), ("Coroutine", "block 60")]
-    {
-        let server = Python::serve("late", python, class, "timeout = 700ms\n");
-        let mut client = server.client();
-        client.send(request);
-        assert_eq!(client.hear(), "", "{class}");
-        until("it was killed for that", || {
-            server.run(&["why", "0"]).out.contains("timeout") && server.workers("ready").len() == 1
-        });
-        assert!(server.client().ask("hello").starts_with("hello "), "{class}");
-        // Without a request nobody is late.
-        let (_, worker) = server.settled(1)[0];
-        worker.signal(Signal::SIGSTOP);
-        worker.signal(Signal::SIGCONT);
-        server.ok(&["stop"]);
-    }
-}
-
-fn s47_a_coroutine_that_waits_too_long_is_given_up_alone(python: &str) {
-    let server = Python::serve("given-up", python, "Coroutine", "timeout = 700ms\n");
-    let before = server.settled(1);
-    let (mut late, mut other) = (server.client(), server.client());
-    late.send("sleep 60");
-    assert!(other.ask("hello").starts_with("hello "));
-    assert_eq!(late.hear(), "");
-    assert!(other.ask("still here").starts_with("still here "));
-    assert_eq!(server.settled(1)[0].1.pid(), before[0].1.pid());
-    until("it is told", || server.read("app.log").contains("given up after"));
 }
 
 fn s47_a_reload_loses_no_connection(python: &str) {
@@ -273,61 +235,4 @@ fn s47_settings_of_all_layers_arrive(python: &str) {
     {
         assert!(!server.journal(key).is_empty(), "{key} is not passed on");
     }
-}
-
-fn s47_the_ancestors_example_runs(python: &str) {
-    let server = Python::new("ancestor", python, "number_workers = 2\ngraceful_timeout = 500ms\n");
-    let example = r#"
-import logging
-import time
-
-from ProcessHandler.lib.log import setup_file_logging
-from ProcessHandler.lib.workers.sync import SyncWorker
-
-
-class Pump(SyncWorker):
-    LOGGER_NAME = "pump"
-
-    def __init__(self, cfg, file_logger=None, ppid=None, sockets=None):
-        SyncWorker.__init__(self, cfg, file_logger, ppid)
-        setup_file_logging(self.LOGGER_NAME, self.cfg.log_file)
-        self.logger = logging.getLogger(self.LOGGER_NAME)
-
-    def handle_request(self):
-        while 1:
-            print("printed")
-            self.logger.info("logged")
-            time.sleep(0.1)
-"#;
-    std::fs::create_dir(server.path("code")).unwrap();
-    std::fs::write(server.path("code/pump.py"), example).unwrap();
-    let run = r#"
-from ProcessHandler.lib.arbiter import Arbiter
-from ProcessHandler.lib.utils import parse_args
-
-args = parse_args()
-Arbiter("pump:Pump", args.config, args.section).run()
-"#;
-    std::fs::write(server.path("code/run.py"), run).unwrap();
-    let ph = ph_tests::sandbox::programs();
-    let path = format!("{}:{}", ph.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new(python);
-    command.args(["code/run.py", "-c", "config.ini", "-s", "fixture"]).current_dir(server.folder());
-    command.env("PYTHONPATH", sources()).env("PATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output: Output = command.output().unwrap().into();
-    server.remember();
-    assert_eq!(output.code, Some(0), "{output:?}\n{}", server.read("app.log"));
-    let workers = server.settled(2);
-    until_some("each prints and logs, as itself", || {
-        let log = server.read("app.log");
-        let all = workers.iter().all(|(slot, worker)| {
-            let mark = format!("[worker {slot} {}]", worker.pid());
-            log.contains(&format!("{mark} printed"))
-                && log.contains(&format!("{mark} INFO pump: logged"))
-        });
-        all.then_some(())
-    });
-    let program = std::fs::read_link(format!("/proc/{}/exe", workers[0].1.pid())).unwrap();
-    assert_eq!(program, std::fs::canonicalize(python).unwrap());
-    server.ok(&["stop"]);
 }

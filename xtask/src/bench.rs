@@ -12,10 +12,12 @@ mod clients;
 mod columns;
 mod cores;
 mod end;
+mod environment;
 mod group;
 mod nginx;
 mod options;
 mod port;
+mod python;
 mod reload;
 mod rpc;
 mod run;
@@ -39,9 +41,11 @@ pub(crate) fn command(mut args: Args) -> Result {
         Some("accept") => accept::command(args),
         Some("reload") => reload::command(args),
         Some("rpc") => rpc::command(args),
+        Some("python") => python::command(args),
         _ => {
-            let names = "cargo xtask bench boot, bench accept, bench reload, bench rpc";
-            Err(Error::new(format!("there are four benchmarks: {names}")))
+            let names =
+                "cargo xtask bench boot, bench accept, bench reload, bench rpc, bench python";
+            Err(Error::new(format!("there are five benchmarks: {names}")))
         }
     }
 }

@@ -43,6 +43,8 @@ cargo xtask COMMAND
                                  requests lost, silence and time of a reload, side by side with nginx and gunicorn
   bench rpc [--rounds N] [--only PART] [--strict] [--calls PROGRAM]
                                  calls: throughput and waits, side by side with a C server, redis and a crate
+  bench python [--rounds N] [--only PART] [--strict] [--ph PROGRAM]
+                                 Python workers: start, replace and weight, side by side with gunicorn and supervisor
 ";
 
 fn main() -> ExitCode {

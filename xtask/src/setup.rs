@@ -34,7 +34,7 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
     now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
@@ -54,7 +54,7 @@ const PACKAGES: [Package; 15] = [
     now(
         "python3-venv",
         Sign::PythonModule("ensurepip"),
-        "e2e installs two more from PyPI by it, `bench reload` gunicorn",
+        "e2e installs more from PyPI by it, and builds the wheel; `bench reload` and `bench python` their rivals",
     ),
     now("etcd-server", Sign::Programs(&["etcd"]), "ph-leader's campaigns in a real etcd"),
     now("openssl", Sign::Programs(&["openssl"]), "ph-leader's tests make certificates by it"),
@@ -64,6 +64,11 @@ const PACKAGES: [Package; 15] = [
         "nginx",
         Sign::Programs(&["nginx"]),
         "`bench accept` and `bench reload` compare with it",
+    ),
+    perhaps(
+        "nodejs",
+        Sign::Programs(&["node"]),
+        "e2e runs the sketch of `docs/languages.md` by it",
     ),
     perhaps("redis-server", Sign::Programs(&["redis-server"]), "`bench rpc` compares with it"),
 ];

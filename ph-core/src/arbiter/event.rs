@@ -155,6 +155,8 @@ pub enum Event {
         worker: WorkerKey,
         /// When its oldest running request began.
         since: Instant,
+        /// Whether it works on several at once: one that is late must not end the others.
+        shared: bool,
     },
     /// The answer to [`Weigh`](super::Action::Weigh): private resident memory in bytes, of those that are still there.
     Weighed(Vec<(WorkerKey, u64)>),

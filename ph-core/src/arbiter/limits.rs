@@ -73,7 +73,7 @@ impl Arbiter {
         &mut self,
         now: Instant,
         key: WorkerKey,
-        since: Instant,
+        (since, shared): (Instant, bool),
         out: &mut Vec<Action>,
     ) {
         let Some(limit) = self.policy.timeout else { return };
@@ -83,7 +83,7 @@ impl Arbiter {
             self.scan = self.scan.map(|at| at.min(due));
             return;
         }
-        let (age, shared) = (now - since, self.policy.shared);
+        let age = now - since;
         let Some(worker) = self.worker(key) else { return };
         match &mut worker.state {
             // What else it works on is not to blame: it gets a successor, and then the time that every drain gets.

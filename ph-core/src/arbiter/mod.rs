@@ -271,7 +271,7 @@ impl Arbiter {
             }
             Event::Recycle { worker } => self.outdate(worker, Why::MaxRequests),
             Event::Broke { worker } => self.broke(now, worker, out),
-            Event::Busy { worker, since } => self.busy(now, worker, since, out),
+            Event::Busy { worker, since, shared } => self.busy(now, worker, (since, shared), out),
             Event::Weighed(weights) => self.weighed(now, weights, out),
             Event::Connected => self.connected(now, out),
             Event::Load(load) => self.measured(now, &load, out),

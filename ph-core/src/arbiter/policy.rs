@@ -21,8 +21,6 @@ pub struct Policy {
     pub ready_after: Option<Duration>,
     /// One request.
     pub timeout: Option<Duration>,
-    /// Whether a worker has several requests in hand at once: one that is late must not end the others.
-    pub shared: bool,
     /// From the stop signal to KILL.
     pub graceful_timeout: Option<Duration>,
     /// Age at which a worker is replaced; each gets up to a tenth less, so that they don't leave together.
@@ -92,7 +90,6 @@ impl Policy {
                 && settings.notify == Notify::None)
                 .then_some(settings.ready_after),
             timeout: settings.timeout,
-            shared: !matches!(settings.worker_class, WorkerClass::Sync | WorkerClass::Exec),
             graceful_timeout: settings.graceful_timeout,
             max_lifetime: settings.max_lifetime,
             max_memory: settings.max_memory,

@@ -124,6 +124,8 @@ pub(super) struct CarriedForeign {
     /// How long ago it fed the watchdog.
     pub(super) fed: Option<std::time::Duration>,
     pub(super) said: Option<String>,
+    #[serde(default)]
+    pub(super) shared: bool,
 }
 
 impl Stamp {

@@ -1,6 +1,7 @@
 //! The arbiter's actions, one arm each, and the news that workers bring.
 
 use nix::unistd::Pid;
+use ph_config::value::choice::WorkerClass;
 use ph_signal::Signal;
 
 use super::children::Child;
@@ -98,17 +99,21 @@ impl Master<'_> {
     #[inline(never)]
     fn scan(&mut self) {
         let (now, instant) = (crate::slots::now(), std::time::Instant::now());
+        let class = self.current().settings.worker_class;
+        let several = matches!(class, WorkerClass::Thread | WorkerClass::Async | WorkerClass::Rpc);
         for child in self.children.iter() {
             // A watchdog that has not been fed since is as a request that takes as long. One who was asked to leave has
             // the time for that.
             let foreign = child.foreign.as_ref().filter(|_| !child.asked);
             if let Some(since) = foreign.and_then(|foreign| foreign.fed) {
-                self.queue.push_back(Event::Busy { worker: child.key, since });
+                // It is fed for the program as a whole.
+                self.queue.push_back(Event::Busy { worker: child.key, since, shared: false });
             }
             let Some(began) = self.slots.items()[child.cell].began() else { continue };
             let age = std::time::Duration::from_nanos(now.saturating_sub(began));
             if let Some(since) = instant.checked_sub(age) {
-                self.queue.push_back(Event::Busy { worker: child.key, since });
+                let shared = child.foreign.as_ref().map_or(several, |foreign| foreign.shared);
+                self.queue.push_back(Event::Busy { worker: child.key, since, shared });
             }
         }
     }

@@ -46,7 +46,7 @@ fn one_that_was_killed_is_known_to_be() {
     let (mut arbiter, now) = running(Policy { timeout, ..steady_policy(1) });
     assert!(!arbiter.has_killed(FIRST));
     let later = now + Duration::from_millis(600);
-    arbiter.step(later, Event::Busy { worker: FIRST, since: now });
+    arbiter.step(later, Event::Busy { worker: FIRST, since: now, shared: false });
     assert!(arbiter.has_killed(FIRST));
     let status = ExitStatus::Signal { signal: 9, core: false };
     let actions = arbiter.step(later, Event::Exited { worker: FIRST, status });

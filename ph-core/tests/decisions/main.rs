@@ -28,7 +28,6 @@ fn steady_policy(number_workers: u32) -> Policy {
         boot_timeout: Some(Duration::from_secs(30)),
         ready_after: None,
         timeout: None,
-        shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),
         max_lifetime: None,
         max_memory: None,
@@ -189,8 +188,11 @@ fn a_late_request_is_found_after_any_pause() {
             now = arbiter.next_deadline().expect("a ready worker is looked at");
             assert!(now <= began + limit + Duration::from_millis(2), "not found in time");
             let scan = arbiter.step(now, Event::Tick).contains(&Action::Scan);
-            let seen =
-                if scan { arbiter.step(now, Event::Busy { worker, since: began }) } else { vec![] };
+            let seen = if scan {
+                arbiter.step(now, Event::Busy { worker, since: began, shared: false })
+            } else {
+                vec![]
+            };
             killed = seen.contains(&Action::Kill { worker });
         }
         let status = ExitStatus::Signal { signal: 9, core: false };
@@ -342,11 +344,11 @@ fn a_start_is_patient_with_a_fork_that_is_refused() {
 #[test]
 fn a_late_request_among_others_is_drained_before_it_is_killed() {
     let limit = Duration::from_millis(200);
-    let policy = Policy { timeout: Some(limit), shared: true, ..steady_policy(1) };
+    let policy = Policy { timeout: Some(limit), ..steady_policy(1) };
     let (mut arbiter, began) = running(policy);
     let worker = WorkerKey { slot: 0, serial: 1 };
     let now = began + limit;
-    let actions = arbiter.step(now, Event::Busy { worker, since: began });
+    let actions = arbiter.step(now, Event::Busy { worker, since: began, shared: true });
     assert!(!actions.contains(&Action::Kill { worker }), "{actions:?}");
     let successor = spawned(&actions)[0];
     let actions = arbiter.step(now, Event::Ready { worker: successor });
@@ -357,7 +359,7 @@ fn a_late_request_among_others_is_drained_before_it_is_killed() {
         assert!(now <= began + limit + Duration::from_secs(3), "beyond graceful_timeout");
         actions = arbiter.step(now, Event::Tick);
         if actions.contains(&Action::Scan) {
-            arbiter.step(now, Event::Busy { worker, since: began });
+            arbiter.step(now, Event::Busy { worker, since: began, shared: true });
         }
     }
     let says_why = |action: &Action| {

@@ -181,7 +181,8 @@ impl World {
             let since = self.now - Duration::from_millis(self.dice.below(4000));
             for worker in self.live.keys().copied().collect::<Vec<_>>() {
                 if self.live.contains_key(&worker) && self.dice.one_in(2) {
-                    self.step(Event::Busy { worker, since });
+                    let shared = self.dice.one_in(2);
+                    self.step(Event::Busy { worker, since, shared });
                 }
             }
         }

@@ -68,7 +68,6 @@ pub(super) fn policy(dice: &mut Dice) -> Policy {
         boot_timeout: maybe(dice, 3000),
         ready_after: dice.one_in(4).then(|| Duration::from_millis(1 + dice.below(1000))),
         timeout: maybe(dice, 3000),
-        shared: dice.one_in(2),
         graceful_timeout: maybe(dice, 3000),
         max_lifetime: maybe(dice, 20_000),
         max_memory: dice.one_in(2).then_some(LIMIT),

@@ -16,7 +16,6 @@ pub(super) fn policy(number_workers: u32, band: Option<Band>) -> Policy {
         boot_timeout: Some(Duration::from_secs(30)),
         ready_after: None,
         timeout: None,
-        shared: false,
         graceful_timeout: Some(Duration::from_secs(3)),
         max_lifetime: None,
         max_memory: None,

@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -20,6 +19,8 @@ from ..contract import Notifier
 from ..slots import Ledger, Slot
 
 MAXSIZE = sys.maxsize
+# The slots' clock moves by ticks: what the master has just found late may still be a tick short of it here.
+TICK = 0.01
 # How long a worker that has done its max_requests waits for its successor, if no boot_timeout says.
 PATIENCE = 30.0
 # At a stop, a client that has never sent anything is waited for half of graceful_timeout, but no longer than this.
@@ -125,9 +126,8 @@ class Frame:
         self.visits: Set[Visit] = set()
         self.timeout: Optional[float] = cfg.timeout
         self.loop: Any = None
-        jitter = cfg.max_requests_jitter or 0
         # Workers that started together should not leave together.
-        self._share = cfg.max_requests + random.randint(0, jitter) if cfg.max_requests else MAXSIZE
+        self._share = cfg.max_requests + _below(cfg.max_requests_jitter) if cfg.max_requests else MAXSIZE
         self._next = self._share
 
     def heed_signals(self) -> None:
@@ -223,6 +223,8 @@ class Worker:
     # For a class that does not call this one's constructor.
     cfg: Any = None
     _frame: Optional[Frame] = None
+    # Whether it works on several requests at once: then a late one does not end it before the others are done.
+    _shared: bool = False
 
     def __init__(
         self,
@@ -330,6 +332,12 @@ class Worker:
         """Works until it is asked to leave."""
         raise NotImplementedError
 
+    def _tell_late(self, who: str, age: float, thread: Optional[int]) -> None:
+        """A request past `timeout` is why the worker was asked to leave, and why it will not manage to."""
+        frame = sys._current_frames().get(thread) if thread is not None else None
+        place = f", in {frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else ""
+        self.file_logger.error("request past timeout: %s is stuck in it for %.1f s%s", who, age, place)
+
     # Jobs.
 
     def _take_jobs(self) -> None:
@@ -419,6 +427,15 @@ def close(client: socket.socket) -> None:
     """Closes a connection; one that has been given to somebody else is left alone."""
     with contextlib.suppress(OSError):
         client.close()
+
+
+def _below(jitter: Optional[int]) -> int:
+    if not jitter:
+        return 0
+    # Few need it, and it is not small.
+    import random
+
+    return random.randint(0, jitter)
 
 
 def _accepts(handler: Any, count: int) -> bool:

@@ -14,12 +14,12 @@ from typing import Any, Optional, Set, Tuple
 from ..acceptor import Connection
 from ..bell import wait
 from ..slots import Ledger, Slot, now
-from .base import NotReady, Visit, Worker, close, current_visit, pause
+from .base import TICK, NotReady, Visit, Worker, close, current_visit, pause
 
 
 class WatchedSelector(selectors.EpollSelector):
-    """Tells in the slot since when the loop is at one turn. A loop that a handler blocks is what the master ends at `timeout`;
-    a handler that waits too long is given up by the worker itself."""
+    """Tells in the slot since when the loop is at one turn. A loop that a handler blocks is what the master finds late; a handler
+    that waits too long is given up by the worker itself."""
 
     def __init__(self, slot: Slot) -> None:
         super().__init__()
@@ -35,6 +35,8 @@ class WatchedSelector(selectors.EpollSelector):
 class CoroutineWorker(Worker):
     """A worker whose `handle_request` is a coroutine: `async def`. `client` does not block: it is for the loop's `sock_recv` and
     `sock_sendall`, or for `self.open(client)`, which makes the streams of asyncio of it."""
+
+    _shared = True
 
     async def open(self, client: socket.socket) -> Tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The streams of a connection."""
@@ -55,8 +57,8 @@ class CoroutineWorker(Worker):
         self._open = 0
         self._failure: Optional[BaseException] = None
         most = max(1, int(self.cfg.max_coroutines or 1))
-        thread = threading.Thread(target=self._turn, args=(loop,), name="loop", daemon=True)
-        thread.start()
+        self._thread = threading.Thread(target=self._turn, args=(loop,), name="loop", daemon=True)
+        self._thread.start()
         if self._takes_connections():
             self._hand_over(loop, most)
         else:
@@ -64,6 +66,7 @@ class CoroutineWorker(Worker):
             while not frame.is_stopping:
                 wait([frame.bell], None)
                 frame.bell.silence()
+            self._name_the_late()
             self._call(loop, self._halt)
         self._call(loop, self._finish)
         while not loop.is_closed() and self._failure is None:
@@ -106,9 +109,18 @@ class CoroutineWorker(Worker):
             connection = accepting.next(self._open < most)
             if connection is not None:
                 hand(connection)
+        self._name_the_late()
         self._call(loop, self._halt)
         for connection in accepting.rest():
             hand(connection)
+
+    def _name_the_late(self) -> None:
+        """One that blocks the loop."""
+        frame = self._here
+        began = frame.slot.began
+        age = (now() - began) / 1e9
+        if frame.timeout is not None and began and age >= frame.timeout - TICK:
+            self._tell_late("a coroutine", age, self._thread.ident)
 
     # In the loop.
 

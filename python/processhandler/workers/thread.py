@@ -6,14 +6,17 @@ from typing import Callable, Optional
 
 from ..acceptor import Connection
 from ..bell import wait
-from .base import Worker
+from .base import TICK, Worker
 
 
 class ThreadWorker(Worker):
     """A worker whose requests run on threads, which share it: what they change together is theirs to lock.
 
-    The master can't end a thread: a request that takes longer than `timeout` ends the worker.
+    Nobody can end a thread: because of a request that takes longer than `timeout` the worker gets a successor, finishes the others,
+    and is killed at `graceful_timeout`.
     """
+
+    _shared = True
 
     def _live(self) -> None:
         self._open = 0
@@ -53,6 +56,7 @@ class ThreadWorker(Worker):
             connection = accepting.next(self._open < count)
             if connection is not None:
                 hand(connection)
+        self._name_the_late()
         for connection in accepting.rest():
             hand(connection)
         for _ in range(count):
@@ -60,8 +64,21 @@ class ThreadWorker(Worker):
         self._join()
 
     def _work_on(self, count: int) -> None:
+        frame = self._here
         self._start(count, self._take_jobs)
+        while not frame.is_stopping:
+            wait([frame.bell], None)
+            frame.bell.silence()
+        self._name_the_late()
         self._join()
+
+    def _name_the_late(self) -> None:
+        frame = self._here
+        if frame.timeout is None:
+            return
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        for thread, age in frame.ledger.late(frame.timeout - TICK):
+            self._tell_late(f"thread {names.get(thread, thread)}", age, thread)
 
     def _start(self, count: int, work: Callable[[], None]) -> None:
         lock = threading.Lock()

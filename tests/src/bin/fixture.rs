@@ -20,6 +20,8 @@
 //! | `ignore` | ignore these signals from `setup` on, names by commas |
 //! | `uid` | become this user in `setup` |
 //!
+//! With `FIXTURE_BALLAST` in its environment its master holds so many bytes, and has written to each page of them.
+//!
 //! With `FIXTURE_CONNECTIONS` in its environment it takes connections instead of jobs, and echoes; of the keys above it
 //! knows `boot`, `slot`, `flag` and `journal`.
 
@@ -269,6 +271,8 @@ fn moment(what: &str) {
 impl Hooks for Moments {
     fn on_starting(&self) {
         moment("on_starting");
+        let ballast = std::env::var("FIXTURE_BALLAST").ok().and_then(|bytes| bytes.parse().ok());
+        vec![1_u8; ballast.unwrap_or(0)].leak();
     }
 
     fn when_ready(&self) {

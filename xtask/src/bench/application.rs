@@ -20,6 +20,7 @@ pub(super) struct Application {
     program: PathBuf,
     scratch: PathBuf,
     mark: String,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Application {
@@ -39,7 +40,13 @@ impl Application {
             }
         };
         let mark = scratch.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { program, scratch: scratch.to_owned(), mark })
+        Ok(Self { program, scratch: scratch.to_owned(), mark, variables: Vec::new() })
+    }
+
+    /// The same with a variable in its environment.
+    pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.variables.push((name, value));
+        self
     }
 
     /// Where the program lies: what runs from there and was not running before is the benchmark's.
@@ -79,6 +86,7 @@ impl Application {
             .arg(self.file(name, "ini"))
             .args(arguments)
             .env(MARK, &self.mark)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.scratch);
         command.stdin(Stdio::null()).stdout(file("stdout")?).stderr(file("stderr")?);
         let mut child = command.spawn().context(|| self.program.display())?;

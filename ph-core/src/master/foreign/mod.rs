@@ -47,11 +47,20 @@ pub(super) struct Foreign {
     pub(super) fed: Option<Instant>,
     /// What it says that it is doing.
     pub(super) said: Option<String>,
+    /// Whether it says that it works on several requests at once.
+    pub(super) shared: bool,
 }
 
 impl Foreign {
     pub(super) fn new(pipe: OwnedFd, command: Vec<String>, stop_signal: Signal) -> Self {
-        Self { output: Output::new(pipe), command, stop_signal, fed: None, said: None }
+        Self {
+            output: Output::new(pipe),
+            command,
+            stop_signal,
+            fed: None,
+            said: None,
+            shared: false,
+        }
     }
 
     /// As data, when the process becomes another program.
@@ -63,6 +72,7 @@ impl Foreign {
             stop_signal: self.stop_signal.number(),
             fed: self.fed.map(|at| at.elapsed()),
             said: self.said.clone(),
+            shared: self.shared,
         }
     }
 
@@ -71,13 +81,14 @@ impl Foreign {
         carried: CarriedForeign,
         adopt: impl Fn(RawFd) -> io::Result<OwnedFd>,
     ) -> io::Result<Self> {
-        let CarriedForeign { output, partial, command, stop_signal, fed, said } = carried;
+        let CarriedForeign { output, partial, command, stop_signal, fed, said, shared } = carried;
         Ok(Self {
             output: Output::resume(adopt(output)?, partial),
             command,
             stop_signal: Signal::try_from(stop_signal).unwrap_or(Signal::TERM),
             fed: fed.and_then(|age| Instant::now().checked_sub(age)),
             said,
+            shared,
         })
     }
 }

@@ -3,8 +3,9 @@
 //! The kernel says who has sent each (`SCM_CREDENTIALS`, unix(7)), whatever that says of itself: the worker, or somebody of its
 //! process group. Descriptors that come along are closed.
 //!
-//! Two lines are our own, named as the protocol asks of those: `X_PH_RECYCLE=1` of a worker that has done its `max_requests` and
-//! waits to be relieved, and `X_PH_FAILED=` with the reason of one that can't boot.
+//! Three lines are our own, named as the protocol asks of those: `X_PH_RECYCLE=1` of a worker that has done its `max_requests` and
+//! waits to be relieved, `X_PH_FAILED=` with the reason of one that can't boot, and `X_PH_SHARED=1` of one that works on several
+//! requests at once, so that a late one must not end the others.
 
 use std::ffi::OsString;
 use std::io::IoSliceMut;
@@ -49,6 +50,7 @@ struct Notice {
     status: Option<String>,
     recycle: bool,
     failed: Option<String>,
+    shared: bool,
 }
 
 impl Notices {
@@ -137,6 +139,7 @@ impl Notice {
                 Some(("STOPPING", "1")) => notice.stopping = true,
                 Some(("STATUS", status)) => notice.status = Some(printable(status, STATUS)),
                 Some(("X_PH_RECYCLE", "1")) => notice.recycle = true,
+                Some(("X_PH_SHARED", "1")) => notice.shared = true,
                 Some(("X_PH_FAILED", why)) => notice.failed = Some(printable(why, REASON)),
                 _ => {}
             }
@@ -177,6 +180,7 @@ impl Master<'_> {
         if let Some(status) = notice.status {
             foreign.said = Some(status).filter(|status| !status.is_empty());
         }
+        foreign.shared |= notice.shared;
         if notice.stopping {
             tracing::debug!(slot = worker.slot, "worker says that it stops");
         }
@@ -202,9 +206,9 @@ mod tests {
         let notice = Notice::of(b"READY=1\nSTATUS=at \x07work\nMAINPID=7\nX_Y=1\nWATCHDOG=1\n");
         let status = Some("at ?work".to_owned());
         assert_eq!(notice, Notice { ready: true, watchdog: true, status, ..Notice::default() });
-        let notice = Notice::of(b"X_PH_RECYCLE=1\nX_PH_FAILED=no module \"a\"\n");
+        let notice = Notice::of(b"X_PH_RECYCLE=1\nX_PH_FAILED=no module \"a\"\nX_PH_SHARED=1\n");
         let failed = Some("no module \"a\"".to_owned());
-        assert_eq!(notice, Notice { recycle: true, failed, ..Notice::default() });
+        assert_eq!(notice, Notice { recycle: true, shared: true, failed, ..Notice::default() });
         for nothing in [&b"READY=0"[..], b"READY", b"=1", b"", b"ready=1", b"\xff\xfe=1"] {
             assert_eq!(Notice::of(nothing), Notice::default());
         }

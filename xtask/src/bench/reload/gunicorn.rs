@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bench::environment::Environment;
 use crate::bench::group::Group;
-use crate::error::{Context, Error, Result};
-use crate::step::Step;
+use crate::error::{Context, Result};
 use crate::workspace::Workspace;
 
-/// Below the target directory, so that the next run finds it and `cargo clean` removes it.
 const ENVIRONMENT: &str = "bench-gunicorn";
 
 #[derive(Debug)]
@@ -22,22 +21,10 @@ pub(super) struct Gunicorn {
 impl Gunicorn {
     /// Takes what an earlier run has installed, or installs it. The error says how to do it by hand.
     pub(super) fn install(workspace: &Workspace) -> Result<Self> {
-        let directory = workspace.target.join(ENVIRONMENT);
-        let program = directory.join("bin/gunicorn");
-        if let Some(version) = version(&program) {
-            return Ok(Self { program, version });
-        }
-        let make = Step::new("python3").words("-m venv").arg(&directory);
-        let fetch = Step::new(directory.join("bin/pip")).words("install --quiet gunicorn");
-        let there = directory.display();
-        let by_hand = format!("python3 -m venv {there} && {there}/bin/pip install gunicorn");
-        make.run(&workspace.root)
-            .and_then(|()| fetch.run(&workspace.root))
-            .and_then(|()| {
-                let version = version(&program).context(|| "it does not run")?;
-                Ok(Self { program, version })
-            })
-            .map_err(|why| Error::new(format!("gunicorn is not installed ({why}); {by_hand}")))
+        let environment =
+            Environment::install(workspace, ENVIRONMENT, &[("gunicorn", "gunicorn")])?;
+        let version = environment.version("gunicorn").unwrap_or_default();
+        Ok(Self { program: environment.program("gunicorn"), version })
     }
 
     /// Starts it; each worker writes a stamp when it is ready.
@@ -57,11 +44,6 @@ impl Gunicorn {
         command.arg("--config").arg(&file).arg("application:answer");
         Group::spawn_session(&command)
     }
-}
-
-fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 const APPLICATION: &str = "\
