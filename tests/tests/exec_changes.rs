@@ -55,20 +55,9 @@ fn impossible(sandbox: &Sandbox) -> Vec<(String, &'static str)> {
     fs::write(sandbox.path("data"), "no program").unwrap();
     fs::create_dir(sandbox.path("folder")).unwrap();
     // By another process: what this one has open for writing, or a command that another test starts just then, is busy.
-    for (source, text, name) in [
-        (
-            "headed",
-            "#!/nowhere/sh
-",
-            "nameless",
-        ),
-        (
-            "headless",
-            "sleep 1000
-",
-            "bare",
-        ),
-    ] {
+    for (source, text, name) in
+        [("headed", "#!/nowhere/sh\n", "nameless"), ("headless", "sleep 1000\n", "bare")]
+    {
         sandbox.script(source, text);
         let mut install = std::process::Command::new("install");
         install.args(["--mode=755", source, name]).current_dir(sandbox.folder());
