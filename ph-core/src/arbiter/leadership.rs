@@ -140,7 +140,9 @@ impl Arbiter {
                 // A successor begins with the role that this one has.
                 !ends && lead.aside.is_none() && self.upgrade.is_none()
             }
-            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => true,
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
+                self.now < term.until
+            }
             Stage::Farewell { .. } | Stage::Over => false,
         }
     }
