@@ -156,9 +156,16 @@ impl Arbiter {
         }
     }
 
-    /// Whether who leaves now has no successor here, because others lead or may soon.
-    pub fn yields(&self) -> bool {
+    pub(super) fn yields(&self) -> bool {
         !self.works()
+    }
+
+    /// Whether what the workers listen on is closed once they have gone.
+    pub fn closes(&self) -> bool {
+        match &self.phase {
+            Phase::Stopping { outcome, .. } => *outcome != Outcome::HandedOver,
+            _ => self.yields(),
+        }
     }
 
     /// Whether a start is over although nobody works.
