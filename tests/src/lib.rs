@@ -11,6 +11,7 @@ pub mod entry;
 pub mod foreign;
 pub mod groups;
 pub mod inspect;
+pub mod leaders;
 pub mod listeners;
 pub mod lives;
 pub mod load;

@@ -149,7 +149,7 @@ impl Master<'_> {
 
     pub(in crate::master) fn kill_elector(&mut self) {
         if let Some(elector) = self.candidacy.as_ref().and_then(|it| it.elector.as_ref()) {
-            tracing::warn!("the elector does not end: killing it; its lease runs out by itself");
+            tracing::warn!("the elector is silent: killing it; a lease that it holds runs out by itself");
             elector.kill();
         }
     }
