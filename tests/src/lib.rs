@@ -8,6 +8,7 @@ pub mod container;
 pub mod control;
 pub mod echo;
 pub mod entry;
+pub mod etcd;
 pub mod foreign;
 pub mod groups;
 pub mod inspect;

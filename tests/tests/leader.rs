@@ -299,3 +299,31 @@ fn a_program_is_told_its_token() {
     until("the second's program has told", || pair.second.read("app.log").contains("] token "));
     assert!(pair.second.token() > 0);
 }
+
+/// A warm standby has workers, which have begun nothing; they are the ones that work once it leads.
+#[test]
+fn a_warm_standby_goes_on_with_the_workers_that_it_has() {
+    let pair = Pair::start("warm", "number_workers = 2\nstandby_warm = true\n", 2);
+    let waiting = pair.second.settled(2);
+    let status = pair.second.status();
+    assert_eq!((&status["role"], &status["wanted"]), (&"standby".into(), &2.into()));
+    assert!(!pair.second.journal("ready").is_empty());
+    // They are as idle as a lease's length shows.
+    let ends = Instant::now() + Duration::from_secs(1);
+    until("some time has passed", || Instant::now() > ends);
+    assert!(pair.second.journal("job").is_empty(), "a job was begun in a standby");
+    pair.first.ok(&["leader", "resign"]);
+    until("the same workers work", || !pair.second.journal("job").is_empty());
+    assert_eq!(pair.second.settled(2), waiting);
+    // And those of the first are fresh, and wait.
+    let jobs = until_some("the first has workers that wait", || {
+        let status = pair.first.try_status()?;
+        (status["role"] == "standby" && pair.first.workers("ready").len() == 2)
+            .then(|| pair.first.journal("job").len())
+    });
+    pair.first.ok(&["reload"]);
+    pair.first.settled(2);
+    assert_eq!(pair.first.journal("job").len(), jobs);
+    pair.second.master().signal(Signal::SIGKILL);
+    until("they work", || pair.first.journal("job").len() > jobs);
+}
