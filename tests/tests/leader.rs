@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use ph_tests::leaders::{Pair, TTL};
+use ph_tests::echo::{Client, Echo};
+use ph_tests::leaders::{Pair, TTL, with_lock};
 use ph_tests::{Process, Sandbox, until, until_some};
 
 /// A lease, and what a busy machine takes beside it.
@@ -326,4 +327,58 @@ fn a_warm_standby_goes_on_with_the_workers_that_it_has() {
     assert_eq!(pair.first.journal("job").len(), jobs);
     pair.second.master().signal(Signal::SIGKILL);
     until("they work", || pair.first.journal("job").len() > jobs);
+}
+
+/// As PID 1 there is no guard: the elector ends the workers of a master that is stopped from outside.
+#[test]
+fn a_stopped_pid_1_has_no_worker_past_its_lease() {
+    let mut sandbox = Sandbox::new("pid1-leader", "");
+    let lock = sandbox.path("lock");
+    sandbox.configure(&with_lock(&lock, "number_workers = 2\n"));
+    sandbox.container("");
+    sandbox.leads(2);
+    let workers = sandbox.workers("ready");
+    let master = sandbox.master();
+    master.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    until("they are ended", || workers.iter().all(|(_, it)| !it.is_alive() || it.is_zombie()));
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    master.signal(Signal::SIGCONT);
+    sandbox.leads(2);
+}
+
+/// Connections: a standby refuses them, and the leader's workers take them; a warm standby's too, once it leads.
+#[test]
+fn listeners_are_open_where_the_leader_is() {
+    for (class, warm) in [("sync", false), ("sync", true), ("thread", true), ("async", true)] {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        drop(taken);
+        let lock = Sandbox::new("lock", "");
+        let section = format!("bind = {address}\nnumber_workers = 2\nstandby_warm = {warm}\n");
+        let section = with_lock(&lock.path("lock"), &section);
+        let first = Echo::sandbox("where-1", class, &section);
+        let second = Echo::sandbox("where-2", class, &section);
+        first.ok(&["start"]);
+        first.leads(2);
+        second.ok(&["start"]);
+        assert_eq!(second.status()["listeners"].as_array().map(Vec::len), Some(0));
+        let listener = format!("tcp://{address}");
+        let talk = |what: &str| {
+            until(what, || {
+                Client::connect(&listener).is_ok_and(|mut client| client.try_ask("hello").is_ok())
+            });
+        };
+        talk("the first answers");
+        first.ok(&["leader", "resign"]);
+        assert_eq!(first.status()["listeners"].as_array().map(Vec::len), Some(0));
+        second.leads(2);
+        assert_eq!(second.status()["listeners"][0], listener);
+        talk("the second answers");
+        second.ok(&["stop"]);
+        first.leads(2);
+        talk("the first answers again");
+        first.ok(&["stop"]);
+        assert!(Client::connect(&listener).is_err(), "somebody listens still");
+    }
 }
