@@ -197,6 +197,8 @@ fn a_reload_and_both_kinds_of_upgrade_keep_the_leadership() {
         pair.second.ok(&["reload"]);
         pair.second.ok(&["upgrade"]);
         assert_eq!(pair.second.stands_by()["generation"], 3);
+        let titles = [&pair.first, &pair.second].map(|sandbox| sandbox.master().title());
+        assert_eq!(titles, ["ph: master [fixture]", "ph: standby [fixture]"]);
         pair.first.ok(&["stop"]);
         pair.second.leads(2);
     }
@@ -408,4 +410,22 @@ fn a_stop_does_not_wait_for_an_elector_that_is_stopped() {
     pair.first.ok(&["stop"]);
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     pair.second.leads(1);
+}
+
+/// Whoever has the workers after an upgrade has the lease, the guard included.
+#[test]
+fn a_master_that_was_upgraded_is_guarded_no_less() {
+    for mode in ["handover", "inplace"] {
+        let section = format!("number_workers = 2\nupgrade_mode = {mode}\n");
+        let pair = Pair::start("guarded", &section, 2);
+        pair.first.ok(&["upgrade"]);
+        pair.first.settled(2);
+        let master = pair.first.master();
+        master.signal(Signal::SIGSTOP);
+        let began = Instant::now();
+        pair.second.leads(2);
+        assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+        master.signal(Signal::SIGCONT);
+        pair.first.stands_by();
+    }
 }
