@@ -3,6 +3,7 @@
 
 mod app;
 mod check;
+mod elector;
 mod program;
 mod start;
 mod support;
@@ -21,6 +22,8 @@ pub use ph_cli as cli;
 pub use ph_config as config;
 /// The master: arbiter, loop, system layer.
 pub use ph_core as core;
+/// Leader election.
+pub use ph_leader as leader;
 /// msgpack-RPC.
 pub use ph_rpc as rpc;
 /// Signals.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -100,6 +101,25 @@ class Slots(unittest.TestCase):
         self.assertLess(age, 60)
         ledger.end(token)
         self.assertEqual(ledger.late(0), [])
+
+    def test_the_lease_is_read(self):
+        fd = table()
+        slot = Slot.open(fd, 1)
+        self.assertTrue(slot.is_led)
+        self.assertIsNone(slot.token)
+
+        def lease(deadline):
+            values = (1).to_bytes(8, "little"), (7).to_bytes(8, "little"), deadline.to_bytes(8, "little")
+            os.pwrite(fd, b"".join(values), 384)
+
+        lease(0)
+        self.assertFalse(slot.is_led)
+        lease(time.clock_gettime_ns(7) + 60_000_000_000)
+        self.assertTrue(slot.is_led)
+        self.assertEqual(slot.token, 7)
+        lease(time.clock_gettime_ns(7))
+        self.assertFalse(slot.is_led)
+        os.close(fd)
 
     def test_another_layout_is_refused(self):
         fd = table(version=9)

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Cause, LastChange};
 use super::change::{Goal, Waiter};
 use super::event::{Speed, Ticket, WorkerKey};
+use super::leadership::{Leadership, Stage, Term};
 use super::policy::Policy;
 use super::seat::{Crashes, Seat};
 use super::status::Totals;
@@ -32,6 +33,7 @@ pub struct Carried {
     seats: BTreeMap<u32, CarriedSeat>,
     queued: Option<Vec<Ticket>>,
     upgrade: Option<(Option<Ticket>, Distance)>,
+    lead: Option<CarriedLead>,
     waiters: Vec<CarriedWaiter>,
     totals: Totals,
     last_change: Option<CarriedChange>,
@@ -89,8 +91,33 @@ struct CarriedChange {
     took: Duration,
 }
 
+/// What of an election is known. Nobody departs in the midst of becoming a leader.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct CarriedLead {
+    stage: CarriedStage,
+    aside: Option<Distance>,
+    silence: Option<Distance>,
+    elector: Option<Distance>,
+    refusals: u32,
+    failures: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum CarriedStage {
+    Standby { leader: Option<String> },
+    Leading(CarriedTerm),
+    Leaving { term: Option<CarriedTerm>, reason: String, began: Distance, asked: Vec<Ticket> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct CarriedTerm {
+    token: u64,
+    until: Distance,
+    drain: Distance,
+}
+
 /// The words that an arbiter has for kinds of change.
-const WORDS: [&str; 6] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop"];
+const WORDS: [&str; 7] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
 
 /// The word of ours that this is. What another program may have called differently is a change all the same.
 fn known(word: &str) -> &'static str {
@@ -147,6 +174,59 @@ impl Anchor {
         }
     }
 
+    fn carry_lead(self, lead: &Leadership) -> CarriedLead {
+        let far = |at: Option<Instant>| at.map(|at| self.distance(at));
+        let packed = |term: &Term| CarriedTerm {
+            token: term.token,
+            until: self.distance(term.until),
+            drain: self.distance(term.drain),
+        };
+        let stage = match &lead.stage {
+            Stage::Opening(term) | Stage::Leading(term) => CarriedStage::Leading(packed(term)),
+            Stage::Leaving { term, reason, began, asked } => CarriedStage::Leaving {
+                term: term.as_ref().map(packed),
+                reason: reason.clone(),
+                began: self.distance(*began),
+                asked: asked.clone(),
+            },
+            Stage::Standby { leader, .. } => CarriedStage::Standby { leader: leader.clone() },
+            Stage::Farewell { .. } | Stage::Over => CarriedStage::Standby { leader: None },
+        };
+        CarriedLead {
+            stage,
+            aside: far(lead.aside),
+            silence: far(lead.silence),
+            elector: far(lead.elector),
+            refusals: lead.refusals,
+            failures: lead.failures,
+        }
+    }
+
+    fn unpack_lead(self, carried: CarriedLead) -> Leadership {
+        let at = |distance: Option<Distance>| distance.map(|distance| self.instant(distance));
+        let term = |term: CarriedTerm| Term {
+            token: term.token,
+            until: self.instant(term.until),
+            drain: self.instant(term.drain),
+        };
+        let stage = match carried.stage {
+            CarriedStage::Leading(packed) => Stage::Leading(term(packed)),
+            CarriedStage::Leaving { term: packed, reason, began, asked } => {
+                let began = self.instant(began);
+                Stage::Leaving { term: packed.map(term), reason, began, asked }
+            }
+            CarriedStage::Standby { leader } => Stage::Standby { leader, heard: true },
+        };
+        Leadership {
+            stage,
+            aside: at(carried.aside),
+            silence: at(carried.silence),
+            elector: at(carried.elector),
+            refusals: carried.refusals,
+            failures: carried.failures,
+        }
+    }
+
     fn unpack(self, slot: u32, worker: CarriedWorker) -> Worker {
         let at = |distance: Option<Distance>| distance.map(|distance| self.instant(distance));
         let state = match worker.state {
@@ -196,7 +276,9 @@ impl Arbiter {
             let (kind, began) = (waiter.kind.to_owned(), anchor.distance(waiter.began));
             CarriedWaiter { asked: waiter.asked, kind, began, old, slots }
         };
+        let lead = self.lead.as_ref().map(|lead| anchor.carry_lead(lead));
         Carried {
+            lead,
             generation: self.generation,
             newest: self.newest,
             wanted: self.wanted,
@@ -239,6 +321,9 @@ impl Arbiter {
         arbiter.forgiven = at(carried.forgiven);
         arbiter.upgrade =
             carried.upgrade.map(|(asked, began)| Upgrade::carried(asked, anchor.instant(began)));
+        if let (Some(lead), Some(carried)) = (&mut arbiter.lead, carried.lead) {
+            *lead = anchor.unpack_lead(carried);
+        }
         arbiter.last_change = carried.last_change.map(|change| LastChange {
             kind: known(&change.kind),
             ok: change.ok,

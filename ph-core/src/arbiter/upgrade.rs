@@ -87,6 +87,8 @@ impl Arbiter {
             "an upgrade is under way already"
         } else if self.reload.is_some() {
             "a reload is under way; upgrade when it is done"
+        } else if self.is_changing_roles() {
+            "this master is about to lead, or to lead no more; upgrade after that"
         } else if self.phase == Phase::Running || self.phase == Phase::Resting {
             let deadline = self.policy.boot_timeout.map(|limit| now + limit);
             self.upgrade = Some(Upgrade { asked, began: now, deadline, stage: Progress::Asked });
@@ -141,6 +143,11 @@ impl Arbiter {
             || matches!(self.phase, Phase::Stopping { outcome: Outcome::HandedOver, .. })
     }
 
+    /// Whether another master has taken over.
+    pub fn is_handed_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { outcome: Outcome::HandedOver, .. })
+    }
+
     /// The successor has taken over: this master sees its own workers out.
     pub(super) fn successor_serves(&mut self, now: Instant, out: &mut Vec<Action>) {
         let bequeathed = |it: &mut Upgrade| matches!(it.stage, Progress::Bequeathed);
@@ -161,6 +168,9 @@ impl Arbiter {
     /// This master has taken over from another one.
     pub(super) fn took_over(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.record("upgrade", self.started, &Verdict::Done, now, out);
+        if self.lead.is_some() {
+            out.push(Action::StartElector);
+        }
     }
 
     /// There is no successor; whatever there is of it goes.

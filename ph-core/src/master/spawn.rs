@@ -1,6 +1,6 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use ph_config::{CpuAffinity, Settings};
 use super::children::Child;
 use super::foreign::Foreign;
 use super::poll::Token;
-use super::{Master, binding};
+use super::{Master, Office, binding};
 use crate::arbiter::{Event, WorkerKey};
 use crate::calls::Record;
 use crate::channel::Channel;
@@ -48,6 +48,8 @@ pub struct Seat {
     pub channel: Option<Arc<Channel>>,
     /// By which workers take turns at that, under `accept = lock`.
     pub lock: Option<AcceptLock>,
+    /// Where it waits, once it is ready, until its master leads; none where it need not.
+    pub office: Option<Office>,
 }
 
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
@@ -63,6 +65,17 @@ pub(super) enum SpawnError {
     System(#[from] SysError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error("no worker without the lease: {0}")]
+    Lease(std::io::Error),
+}
+
+/// What a worker has of its own, beside what all have.
+struct Given {
+    /// Its listeners, if they are other than those of all.
+    own: Option<Vec<Arc<Listener>>>,
+    /// What its master leads by, where that is a lock.
+    lock: Option<OwnedFd>,
+    office: Option<Office>,
 }
 
 /// A process that was forked in the batch under way.
@@ -125,8 +138,13 @@ impl Master<'_> {
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
         let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
         let own = self.own_listeners(key.slot, generation)?;
+        let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
+        let office = self.office_for_worker().map_err(SpawnError::Lease)?;
+        let given = Given { own, lock, office };
         match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, cell, master, cpus.as_ref(), own),
+            Forked::Child => {
+                self.become_worker(key, generation, cell, master, cpus.as_ref(), given)
+            }
             Forked::Parent(pid) => Ok(pid),
         }
     }
@@ -199,9 +217,13 @@ impl Master<'_> {
         cell: usize,
         master: Pid,
         cpus: Option<&CpuSet>,
-        own: Option<Vec<Arc<Listener>>>,
+        given: Given,
     ) -> ! {
-        if !fork::die_with(master) {
+        // What is of no use but by being open stays so: nothing here is ever dropped.
+        let Given { own, lock: held, office } = given;
+        // The master may have been stopped for any time between its decision and the fork.
+        let may_work = office.is_some() || slots::board(&self.slots).lease().is_good();
+        if !fork::die_with(master) || !may_work {
             fork::leave(1);
         }
         fork::lead_group(Pid::from_raw(0));
@@ -218,6 +240,8 @@ impl Master<'_> {
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
+        let kept = kept.chain(held.as_ref().map(|lock| lock.as_fd()));
+        let kept = kept.chain(office.as_ref().map(|office| office.as_fd()));
         fds::close_all_but(&kept.chain(log::descriptors()).chain([say]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
@@ -250,6 +274,7 @@ impl Master<'_> {
             listeners,
             channel,
             lock,
+            office,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
         let life = AssertUnwindSafe(|| {
