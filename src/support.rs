@@ -3,7 +3,7 @@
 use ph_config::{Settings, WorkerClass};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 2] = ["preload", "leader"];
+const REFUSED: [&str; 1] = ["leader"];
 
 /// Keys that mean something for a program alone (`worker_class = exec`): a worker of an application takes its own signals.
 const PROGRAMS_ALONE: [&str; 1] = ["stop_signal"];
@@ -22,6 +22,13 @@ pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> 
     if !refused.is_empty() {
         let what = refused.join(", ");
         return Err(format!("this version does not know how to do {what} yet; unset it"));
+    }
+    if settings.preload && settings.python_class.is_none() {
+        // Said here and not by the configuration's own rules: the class may be the command line's.
+        return Err(
+            "preload = true needs a Python class to load; set python_class, or unset preload"
+                .to_owned(),
+        );
     }
     match settings.worker_class {
         WorkerClass::Exec => Ok(Vec::new()),
@@ -47,8 +54,12 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
-        let refused = examine(&settings(&[("leader", "file"), ("preload", "true")]));
-        assert!(refused.unwrap_err().contains("preload, leader"));
+        let refused = examine(&settings(&[("leader", "file")]));
+        assert!(refused.unwrap_err().contains("leader"));
+        let refused = examine(&settings(&[("preload", "true"), ("command", "sleep 1")]));
+        assert!(refused.unwrap_err().contains("python_class"));
+        let class = [("preload", "true"), ("python_class", "jobs:Mail")];
+        assert_eq!(examine(&settings(&class)), Ok(Vec::new()));
         assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
         let program = [("stop_signal", "INT"), ("command", "sleep 1")];
         assert_eq!(examine(&settings(&program)), Ok(Vec::new()));

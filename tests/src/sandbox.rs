@@ -272,7 +272,7 @@ impl Sandbox {
     /// Takes note of every process that is there now, to end it when the test is over.
     pub fn remember(&self) {
         let Some(status) = self.try_status() else { return };
-        let pids = ["pid", "guard_pid"].into_iter().map(|key| status[key].as_i64());
+        let pids = ["pid", "guard_pid", "zygote_pid"].into_iter().map(|key| status[key].as_i64());
         let workers = status["workers"].as_array().cloned().unwrap_or_default();
         let pids = pids.chain(workers.iter().map(|row| row["pid"].as_i64())).flatten();
         self.seen.borrow_mut().extend(pids.filter_map(|pid| self.find(pid)));

@@ -59,8 +59,8 @@ impl Arbiter {
                     }
                     out.push(Action::Exit(outcome.clone()));
                     self.phase = Phase::Over;
-                    (self.sweep, self.scan, self.weigh, self.guard_retry) =
-                        (None, None, None, None);
+                    (self.sweep, self.scan, self.weigh) = (None, None, None);
+                    (self.guard_retry, self.zygote_retry) = (None, None);
                 }
             }
             Phase::Resting => {

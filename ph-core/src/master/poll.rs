@@ -33,6 +33,19 @@ pub(super) enum Token {
     Output(u64),
     /// Programs told something.
     Notices,
+    /// Something of the zygote of this number is to be looked at.
+    Zygote(Part, u32),
+}
+
+/// What of a zygote is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What it says, and those whom it has forked.
+    Words,
+    /// What it prints.
+    Output,
+    /// Its end.
+    End,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -53,6 +66,9 @@ impl Token {
             Self::Predecessor => (9, 0),
             Self::Output(serial) => (10, serial),
             Self::Notices => (11, 0),
+            Self::Zygote(Part::Words, number) => (12, number.into()),
+            Self::Zygote(Part::Output, number) => (13, number.into()),
+            Self::Zygote(Part::End, number) => (14, number.into()),
         };
         kind << KIND | number
     }
@@ -72,6 +88,9 @@ impl Token {
             9 => Some(Self::Predecessor),
             10 => Some(Self::Output(number)),
             11 => Some(Self::Notices),
+            12 => Some(Self::Zygote(Part::Words, number as u32)),
+            13 => Some(Self::Zygote(Part::Output, number as u32)),
+            14 => Some(Self::Zygote(Part::End, number as u32)),
             _ => None,
         }
     }

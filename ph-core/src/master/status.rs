@@ -63,6 +63,7 @@ impl Master<'_> {
                 self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
             ),
             ("log", map([("lost", log::lost().into()), ("rotated", log::rotated().into())])),
+            ("zygote_pid", self.zygote_pid().map_or(Value::Nil, |pid| pid.as_raw().into())),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }

@@ -4,6 +4,7 @@ mod broken;
 mod causes;
 mod memory;
 mod settling;
+mod zygote;
 
 use std::time::{Duration, Instant};
 
