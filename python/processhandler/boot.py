@@ -11,7 +11,7 @@ from typing import Any, List, Optional, Type
 from . import contract, log, title
 from .config import Config, ConfigError
 from .slots import SlotError
-from .workers.base import Frame, NotReady, Worker
+from .workers.base import Frame, NotReady, Worker, accepts
 from .zygote import Unfit, Zygote
 
 # Exit codes, for people who read logs: the master goes by what it was told.
@@ -92,7 +92,10 @@ def _load(name: str) -> "tuple[Config, logging.Logger, Type[Worker]]":
     logger = log.begin(cfg.proc_name or "processhandler", cfg.log_level, cfg.log_file, cfg.start_dir)
     if cfg.start_dir not in sys.path:
         sys.path.insert(0, cfg.start_dir)
-    return cfg, logger, find(name)
+    kind = find(name)
+    # Looked at once; whether it is as it should be is for each worker to say, whose constructor may change it.
+    accepts(getattr(kind, "handle_request", None), 0)
+    return cfg, logger, kind
 
 
 def find(name: str) -> Type[Worker]:

@@ -19,6 +19,10 @@ _MAGIC = b"PHSLOTS\0"
 _VERSION = 1
 _BOARD = 128
 
+# Their types are made once, and not in each worker that is forked.
+_Words = ctypes.c_uint64 * (SIZE // 8)
+_Board = ctypes.c_uint32 * 8
+
 # The words of a slot.
 _REQUESTS, _ACTIVE, _BEGAN, _BUSY, _ACCEPTED = range(5)
 # The halves of words of the board, which concerns all workers.
@@ -38,8 +42,8 @@ class Slot:
     """A worker's own place in the shared memory."""
 
     def __init__(self, memory: Any, index: int) -> None:
-        self._words = (ctypes.c_uint64 * (SIZE // 8)).from_buffer(memory, HEADER + index * SIZE)
-        self._board = (ctypes.c_uint32 * 8).from_buffer(memory, _BOARD)
+        self._words = _Words.from_buffer(memory, HEADER + index * SIZE)
+        self._board = _Board.from_buffer(memory, _BOARD)
 
     @classmethod
     def open(cls, fd: int, index: int) -> "Slot":

@@ -1,16 +1,18 @@
 """What `ps` shows."""
 
 import ctypes
+import os
 
 
 def show_name(title: str) -> None:
     """As far as 15 bytes go, as other workers do. The command line is the interpreter's to lay out."""
     try:
-        with open("/proc/self/comm", "w") as comm:
-            comm.write(title)
+        comm = os.open("/proc/self/comm", os.O_WRONLY)
     except OSError:
         # No /proc, or another's.
-        pass
+        return
+    os.write(comm, title.encode())
+    os.close(comm)
 
 
 class CommandLine:

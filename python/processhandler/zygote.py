@@ -55,18 +55,18 @@ class Zygote:
         name = os.environ.get("PH_APP", "")
         command_line = CommandLine()
         command_line.show(f"ph: zygote [{name}]")
+        restore = _keep_together()
         try:
             loaded = load()
             _count_threads()
         except Exception as error:
             self._fail(str(error))
-        # What there is by now is no garbage; a collection that looks at it would write to it, and so copy it.
-        gc.collect()
-        getattr(gc, "freeze", lambda: None)()
         self._say("ready")
         while True:
+            _freeze()
             request = self._wait_for_next()
             if request is not None:
+                restore()
                 command_line.show(f"ph: worker {os.environ.get('PH_WORKER_ID', '')} [{name}]")
                 self.cpus = request["cpus"]
                 return loaded
@@ -175,6 +175,26 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
+
+
+def _keep_together() -> Callable[[], None]:
+    """Has nothing collected while the application is loaded: what a worker makes would be put in the gaps, among what it
+    shares, and each page that it writes to is copied. Returns what goes back to as it was, or as the application wants it."""
+    if not hasattr(gc, "freeze"):
+        return lambda: None
+    thresholds = gc.get_threshold()
+    gc.set_threshold(0)
+
+    def restore() -> None:
+        if gc.get_threshold()[0] == 0:
+            gc.set_threshold(*thresholds)
+
+    return restore
+
+
+def _freeze() -> None:
+    """Takes what there is by now for no garbage: a collection that looks at it would write to it, and so copy it."""
+    getattr(gc, "freeze", gc.collect)()
 
 
 def _count_threads() -> None:

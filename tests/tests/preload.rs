@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpgid};
 use ph_rpc::client::{Client, Options};
 use ph_tests::python::Python;
+use ph_tests::users::{limit_processes, nobody_else};
 use ph_tests::wait::DEADLINE;
 use ph_tests::{Process, each_interpreter, until, until_some};
 
@@ -14,6 +15,7 @@ each_interpreter![
     s47_each_forked_worker_is_told_of_itself,
     s47_a_killed_worker_is_forked_anew,
     s47_a_zygote_dies_alone,
+    s47_a_fork_that_is_refused_is_tried_again,
     s47_nobody_outlives_a_killed_master,
     s47_a_forked_worker_leaves_when_its_time_is_over,
 ];
@@ -190,6 +192,23 @@ fn s47_a_zygote_dies_alone(python: &str) {
     assert!(imports(&server) > loaded);
     family(&server);
     server.ok(&["stop"]);
+}
+
+/// The kernel refuses a process to the one that forks the next worker: a limit of that alone.
+fn s47_a_fork_that_is_refused_is_tried_again(python: &str) {
+    let user = nobody_else();
+    let server = Python::new("refused", python, &format!("{TWO}user = {user}:{user}\n"));
+    server.open_to_all();
+    assert_eq!(server.try_start("classes:SyncJobs").code, Some(0));
+    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
+    let between = until_some("the next is to be forked", || zygote.children().first().copied());
+    limit_processes(user, between, 1);
+    workers[0].1.signal(Signal::SIGKILL);
+    until("it is told", || server.read("app.log").contains("cannot make a worker"));
+    until("it is replaced", || server.workers("ready").iter().all(|it| *it != workers[0]));
+    assert_eq!(server.settled(2)[1], workers[1]);
+    assert_eq!(family(&server).len(), 3);
+    assert!(zygote.is_alive());
 }
 
 fn s47_nobody_outlives_a_killed_master(python: &str) {

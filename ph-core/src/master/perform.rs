@@ -139,6 +139,7 @@ impl Master<'_> {
         let departed = self.children.departed.take();
         if !procfs::is_own() {
             // Who lives, and since when, can't be seen from here.
+            self.take_all_births();
             return orphans::reap_ended(|pid| self.is_strange(pid));
         }
         let strangers = self.strangers();

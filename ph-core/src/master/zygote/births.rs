@@ -193,16 +193,22 @@ impl Master<'_> {
 
     /// A worker is there: this process, of which the kernel has told.
     fn greet(&mut self, number: u32, serial: u64, pid: Pid) {
+        let awaited =
+            |it: &Expected| it.zygote == number && it.letter.is_none() && it.lost.is_none();
+        let is_awaited = self.zygotes.expected.get(&serial).is_some_and(awaited);
         // Nobody else reaps a child of ours: from here on its pid is its own.
-        let is_ours = pidfd::is_child(pid) && self.is_strange(pid);
-        let awaited = |it: &Expected| {
-            is_ours && it.zygote == number && it.letter.is_none() && it.lost.is_none()
-        };
-        if !self.zygotes.expected.get(&serial).is_some_and(awaited) {
-            tracing::debug!(pid = pid.as_raw(), serial, "nobody waits for this worker");
-            if is_ours {
-                let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
+        if !pidfd::is_child(pid) {
+            if is_awaited {
+                self.refuse(serial, "the forked process ended before it was known".to_owned());
             }
+            return;
+        }
+        if !self.is_strange(pid) {
+            return;
+        }
+        if !is_awaited {
+            tracing::debug!(pid = pid.as_raw(), serial, "nobody waits for this worker");
+            let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
             return;
         }
         let Some(expected) = self.zygotes.expected.remove(&serial) else { return };

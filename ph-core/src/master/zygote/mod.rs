@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use ph_config::Settings;
 use ph_signal::Signal;
+use serde_json::json;
 
 use super::Master;
 use super::foreign::{self, Errand, Foreign};
@@ -173,7 +174,9 @@ impl Master<'_> {
                 if let Some(guard) = &self.guard {
                     guard.watch(cell, pid);
                 }
-                tracing::info!(pid = pid.as_raw(), generation, "zygote started");
+                let pid = pid.as_raw();
+                tracing::info!(pid, generation, "zygote started");
+                self.happen("zygote_started", json!({ "pid": pid, "generation": generation }));
                 self.zygotes.by_number.insert(number, zygote);
                 Ok(number)
             }
@@ -316,6 +319,7 @@ impl Master<'_> {
                 Some(_) => tracing::warn!(pid, "the zygote died ({status}); its workers go on"),
                 None => tracing::error!(pid, %reason, "the zygote could not boot: {status}"),
             }
+            self.happen("zygote_ended", json!({ "pid": pid, "status": status.to_string() }));
             // Until it is as old as that, its death is taken for one of a row.
             const STEADY: Duration = Duration::from_secs(1);
             let steady = ready_for.is_some_and(|time| time >= STEADY);
