@@ -1,16 +1,18 @@
 """A worker's process, from its first moment to its exit code."""
 
 import importlib
+import logging
 import os
 import signal
 import sys
 import traceback
 from typing import Any, List, Optional, Type
 
-from . import contract, log
+from . import contract, log, title
 from .config import Config, ConfigError
 from .slots import SlotError
-from .workers.base import Frame, NotReady, Worker
+from .workers.base import Frame, NotReady, Worker, accepts
+from .zygote import Unfit, Zygote
 
 # Exit codes, for people who read logs: the master goes by what it was told.
 DONE, FAILED, USAGE, BOOT = 0, 1, 2, 70
@@ -30,15 +32,14 @@ def main(arguments: List[str]) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m processhandler MODULE:CLASS, by: ph run --python MODULE:CLASS", file=sys.stderr)
         return USAGE
-    notifier = contract.Notifier.from_environment()
     try:
-        worker, frame = _build(arguments[0], notifier)
-    except (BootError, ConfigError, SlotError) as error:
+        worker, frame = _build(arguments[0])
+    except (BootError, ConfigError, SlotError, Unfit) as error:
         print(f"cannot boot: {error}", file=sys.stderr)
-        notifier.say(f"X_PH_FAILED={error}")
+        contract.Notifier.from_environment().say(f"X_PH_FAILED={error}")
         return BOOT
     frame.heed_signals()
-    notifier.say(*(["X_PH_SHARED=1"] if worker._shared else []), "READY=1")
+    frame.notifier.say(*(["X_PH_SHARED=1"] if worker._shared else []), "READY=1")
     try:
         worker._live()
         _until_done(worker)
@@ -53,19 +54,29 @@ def _until_done(worker: Worker) -> None:
     worker.stop()
 
 
-def _build(name: str, notifier: contract.Notifier) -> "tuple[Worker, Frame]":
-    cfg = Config.from_environment()
-    sockets = contract.listeners()
-    slot = contract.slot()
-    ppid = int(os.environ.get("PH_MASTER_PID") or os.getppid())
-    logger = log.begin(cfg.proc_name or "processhandler", cfg.log_level, cfg.log_file, cfg.start_dir)
-    _show_title(cfg)
-    if cfg.start_dir not in sys.path:
-        sys.path.insert(0, cfg.start_dir)
-    kind = find(name)
-    frame = Frame(cfg, logger, notifier, slot, ppid)
-    worker = _try(f"{name}()", lambda: kind(cfg, logger, ppid, sockets))
-    worker._attach(frame, sockets)
+class Given:
+    """What is a worker's own: it is taken out of the environment."""
+
+    def __init__(self) -> None:
+        self.sockets = contract.listeners()
+        self.slot = contract.slot()
+        self.notifier = contract.Notifier.from_environment()
+        self.ppid = int(os.environ.get("PH_MASTER_PID") or os.getppid())
+
+
+def _build(name: str) -> "tuple[Worker, Frame]":
+    zygote = Zygote.from_environment()
+    if zygote is None:
+        given = Given()
+        cfg, logger, kind = _load(name)
+        title.show_name(f"ph: worker {os.environ.get('PH_WORKER_ID', '')} [{cfg.proc_name}]")
+    else:
+        cfg, logger, kind = zygote.load(lambda: _load(name))
+        given = Given()
+        zygote.bind()
+    frame = Frame(cfg, logger, given.notifier, given.slot, given.ppid)
+    worker = _try(f"{name}()", lambda: kind(cfg, logger, given.ppid, given.sockets))
+    worker._attach(frame, given.sockets)
     try:
         worker._check()
     except NotReady as error:
@@ -73,6 +84,18 @@ def _build(name: str, notifier: contract.Notifier) -> "tuple[Worker, Frame]":
     _try(f"{name}.setup", worker.setup)
     _try(f"{name}.init_process", worker.init_process)
     return worker, frame
+
+
+def _load(name: str) -> "tuple[Config, logging.Logger, Type[Worker]]":
+    """What is the same for all workers."""
+    cfg = Config.from_environment()
+    logger = log.begin(cfg.proc_name or "processhandler", cfg.log_level, cfg.log_file, cfg.start_dir)
+    if cfg.start_dir not in sys.path:
+        sys.path.insert(0, cfg.start_dir)
+    kind = find(name)
+    # Looked at once; whether it is as it should be is for each worker to say, whose constructor may change it.
+    accepts(getattr(kind, "handle_request", None), 0)
+    return cfg, logger, kind
 
 
 def find(name: str) -> Type[Worker]:
@@ -120,12 +143,3 @@ def _sentence(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place: Optional[traceback.FrameSummary] = frames[-1] if frames else None
     return said if place is None else f"{said} ({place.filename}:{place.lineno})"
-
-
-def _show_title(cfg: Config) -> None:
-    """As far as 15 bytes go, as other workers do. The command line is the interpreter's to lay out."""
-    try:
-        with open("/proc/self/comm", "w") as comm:
-            comm.write(f"ph: worker {os.environ.get('PH_WORKER_ID', '')} [{cfg.proc_name}]")
-    except OSError:
-        pass

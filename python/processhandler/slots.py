@@ -23,6 +23,11 @@ _BOARD = 128
 # Whether there is an election (u32), by which token the master leads (u64) and until when by CLOCK_BOOTTIME (u64).
 _LEASE = 384
 
+# Their types are made once, and not in each worker that is forked.
+_Words = ctypes.c_uint64 * (SIZE // 8)
+_Board = ctypes.c_uint32 * 8
+_Lease = ctypes.c_uint64 * 3
+
 # The words of a slot.
 _REQUESTS, _ACTIVE, _BEGAN, _BUSY, _ACCEPTED = range(5)
 # The halves of words of the board, which concerns all workers.
@@ -42,9 +47,9 @@ class Slot:
     """A worker's own place in the shared memory."""
 
     def __init__(self, memory: Any, index: int) -> None:
-        self._words = (ctypes.c_uint64 * (SIZE // 8)).from_buffer(memory, HEADER + index * SIZE)
-        self._board = (ctypes.c_uint32 * 8).from_buffer(memory, _BOARD)
-        self._lease = (ctypes.c_uint64 * 3).from_buffer(memory, _LEASE)
+        self._words = _Words.from_buffer(memory, HEADER + index * SIZE)
+        self._board = _Board.from_buffer(memory, _BOARD)
+        self._lease = _Lease.from_buffer(memory, _LEASE)
 
     @classmethod
     def open(cls, fd: int, index: int) -> "Slot":

@@ -307,7 +307,7 @@ impl Sandbox {
     /// Takes note of every process that is there now, to end it when the test is over.
     pub fn remember(&self) {
         let Some(status) = self.try_status() else { return };
-        let pids = ["pid", "guard_pid"].into_iter().map(|key| status[key].as_i64());
+        let pids = ["pid", "guard_pid", "zygote_pid"].into_iter().map(|key| status[key].as_i64());
         let workers = status["workers"].as_array().cloned().unwrap_or_default();
         let elector = std::iter::once(status["leadership"]["elector_pid"].as_i64());
         let pids =

@@ -48,6 +48,9 @@ pub enum Action {
     Claim(Vec<WorkerKey>),
     /// Start another guard in the place of the one that died; answer with `GuardFailed` if that can't be.
     StartGuard,
+    /// Start a zygote in the place of the one that died, if workers are forked from one and there is none; answer with
+    /// `ZygoteDied` if that can't be.
+    StartZygote,
     /// Reap orphans that have ended, and end those whose worker is gone.
     Sweep,
     /// Read and validate the configuration; answer with `ConfigRead`.

@@ -103,6 +103,22 @@ impl Arbiter {
         self.crashed(now, key, generation, ready_for, &Cause::Itself, out);
     }
 
+    /// The process that workers are forked from has died: another is there before one is needed, but not as often as it may
+    /// die.
+    pub(super) fn zygote_died(&mut self, now: Instant, steady: bool, out: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::New | Phase::Stopping { .. } | Phase::Over) {
+            return;
+        }
+        if steady {
+            (self.zygote_ends, self.zygote_retry) = (0, None);
+            out.push(Action::StartZygote);
+            return;
+        }
+        let delay = back_off(&self.policy, self.zygote_ends, self.jitter.next());
+        self.zygote_ends = self.zygote_ends.saturating_add(1);
+        self.zygote_retry = Some(now + delay);
+    }
+
     pub(super) fn sweep_soon(&mut self, now: Instant) {
         if self.phase != Phase::Over {
             self.sweep.get_or_insert(now + SWEEP_DELAY);

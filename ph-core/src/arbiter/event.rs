@@ -180,6 +180,11 @@ pub enum Event {
     GuardDied,
     /// A guard could not be started.
     GuardFailed,
+    /// A process that workers are forked from ended, without being asked to. Those that it owed are told of apart.
+    ZygoteDied {
+        /// Whether it had been ready for so long that its end is none of a row.
+        steady: bool,
+    },
     /// Some child ended, a worker or an adopted orphan: workers' ends are told by `Exited`, orphans are looked for.
     ChildEnded,
     /// More or fewer workers.
@@ -285,6 +290,7 @@ impl Event {
             Self::ChildEnded
                 | Self::GuardDied
                 | Self::GuardFailed
+                | Self::ZygoteDied { .. }
                 | Self::Forget(_)
                 | Self::BootFailed { .. }
         )

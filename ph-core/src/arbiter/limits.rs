@@ -65,6 +65,9 @@ impl Arbiter {
         if self.guard_retry.take_if(|at| *at <= now).is_some() {
             out.push(Action::StartGuard);
         }
+        if self.zygote_retry.take_if(|at| *at <= now).is_some() {
+            out.push(Action::StartZygote);
+        }
         if self.sweep.take_if(|at| *at <= now).is_some() {
             out.push(Action::Sweep);
         }

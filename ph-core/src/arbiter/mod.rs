@@ -106,6 +106,9 @@ pub struct Arbiter {
     sweep: Option<Instant>,
     /// When to try to start a guard again.
     guard_retry: Option<Instant>,
+    /// When to start a zygote again, and how many ends in a row it has waited for.
+    zygote_retry: Option<Instant>,
+    zygote_ends: u32,
     /// Requests count from here at the earliest, after the master itself was away.
     forgiven: Option<Instant>,
     totals: Totals,
@@ -166,6 +169,8 @@ impl Arbiter {
             relieved: None,
             sweep: None,
             guard_retry: None,
+            zygote_retry: None,
+            zygote_ends: 0,
             forgiven: None,
             totals: Totals::default(),
             ready: 0,
@@ -206,8 +211,7 @@ impl Arbiter {
             self.decide(now, event, &mut out);
         } else {
             self.apply(now, event, &mut out);
-            let timers = [self.sweep, self.scan, self.weigh, self.guard_retry];
-            let timers = timers.into_iter().flatten().filter(|at| *at > now);
+            let timers = self.timers().into_iter().flatten().filter(|at| *at > now);
             self.deadline = self.deadline.into_iter().chain(timers).min();
         }
         out
@@ -235,13 +239,19 @@ impl Arbiter {
         });
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
         seats
-            .chain([trouble, self.scan, self.weigh, self.sweep, self.guard_retry])
+            .chain([trouble])
+            .chain(self.timers())
             .chain([self.scaler.deadline(), self.upgrade.as_ref().and_then(|it| it.deadline)])
             .flatten()
             .chain(self.lead.iter().flat_map(Leadership::deadlines))
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
             .min()
+    }
+
+    /// What is due for no worker's sake alone.
+    fn timers(&self) -> [Option<Instant>; 5] {
+        [self.sweep, self.scan, self.weigh, self.guard_retry, self.zygote_retry]
     }
 
     /// Whether the last action was, or will be, [`Action::Exit`].
@@ -269,6 +279,7 @@ impl Arbiter {
                     self.guard_retry = Some(now + GUARD_RETRY);
                 }
             }
+            Event::ZygoteDied { steady } => self.zygote_died(now, steady, out),
             Event::ChildEnded => self.sweep_soon(now),
             Event::SpawnFailed { worker, reason } => self.spawn_failed(now, worker, &reason, out),
             Event::Ready { worker } => self.became_ready(now, worker, out),

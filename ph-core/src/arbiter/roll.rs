@@ -63,8 +63,8 @@ impl Arbiter {
                     out.push(Action::Exit(outcome));
                     self.phase = Phase::Over;
                     self.lead = self.lead.take().map(|_| Leadership::over());
-                    (self.sweep, self.scan, self.weigh, self.guard_retry) =
-                        (None, None, None, None);
+                    (self.sweep, self.scan, self.weigh) = (None, None, None);
+                    (self.guard_retry, self.zygote_retry) = (None, None);
                 }
             }
             Phase::Starting | Phase::Running | Phase::Resting if !self.staffs() => {

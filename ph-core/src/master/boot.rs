@@ -250,6 +250,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         signals,
         children: Children::beside(found.into_iter().map(|child| child.pid).collect()),
         newborn: Vec::new(),
+        zygotes: super::Zygotes::default(),
         hearing,
         slots,
         control,

@@ -55,16 +55,24 @@ impl Master<'_> {
         cause: &Cause,
         lived: Duration,
     ) {
-        let Some(child) = self.children.get_mut(worker.serial) else { return };
-        let watched = child.is_watched();
-        let history = std::mem::take(&mut child.history);
-        let slot = &self.slots.items()[child.cell];
+        let (pid, watched, history, cell) = match self.children.get_mut(worker.serial) {
+            Some(child) => {
+                let history = std::mem::take(&mut child.history);
+                (child.process.pid().as_raw(), child.is_watched(), history, child.cell)
+            }
+            // One that was never there has its zygote's.
+            None => match self.zygotes.take_lost(worker.serial) {
+                Some((lost, cell)) => (lost.pid, false, lost.history, cell),
+                None => return,
+            },
+        };
+        let slot = &self.slots.items()[cell];
         // One that was killed is told of as it was then: it may have taken its time to end.
         let examined = history.examined.as_ref();
         let request = examined.map_or_else(|| Request::of(slot), |it| it.request.clone());
         let certificate = Certificate {
             slot: worker.slot,
-            pid: child.process.pid().as_raw(),
+            pid,
             generation,
             time: crate::log::time(),
             status,

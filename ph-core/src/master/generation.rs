@@ -101,6 +101,7 @@ impl Master<'_> {
             }
         }
         self.keep_bundles();
+        self.zygotes.keep(keep);
         let Generation { settings, plan, listeners, .. } = self.current();
         plan.adjust(listeners);
         crate::log::set_level(super::boot::level_of(settings));

@@ -42,6 +42,7 @@ mod signals;
 mod spawn;
 mod status;
 mod successor;
+mod zygote;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
@@ -87,6 +88,7 @@ use reading::Reading;
 pub use resume::Resumed;
 pub use spawn::Seat;
 pub use successor::Program;
+use zygote::Zygotes;
 
 /// What an application lends its master.
 pub struct Launch<'a> {
@@ -148,6 +150,8 @@ struct Master<'a> {
     children: Children,
     /// Made in the batch of forks under way, and not yet among the children.
     newborn: Vec<spawn::Newborn>,
+    /// What workers of an application that is loaded once are forked from.
+    zygotes: Zygotes,
     hearing: Hearing,
     slots: Slots,
     control: Control,
@@ -246,7 +250,9 @@ impl Master<'_> {
                 return outcome;
             }
             // Here nothing is under way but what the arbiter knows of.
-            if let Some(departure) = self.arbiter.departure().cloned() {
+            if let Some(departure) = self.arbiter.departure().cloned()
+                && self.zygotes.rest()
+            {
                 self.depart(&departure);
                 continue;
             }
@@ -275,6 +281,7 @@ impl Master<'_> {
             Token::Death(serial) => self.mourn(serial),
             Token::Output(serial) => self.hear_output(serial, hung_up),
             Token::Notices => self.hear_notices(),
+            Token::Zygote(part, number) => self.attend_zygote(part, number, hung_up),
             Token::Guard => self.lose_guard(),
             Token::Listener => self.somebody_connects(),
             Token::Control => self.control.accept(&self.poll),

@@ -26,6 +26,8 @@ impl Master<'_> {
                 if let Some(child) = self.children.get(worker.serial) {
                     end_group(child);
                     self.accounts.workers.killed += 1;
+                } else {
+                    self.zygotes.give_up(worker.serial);
                 }
             }
             Action::Reap { worker } => self.reap(worker),
@@ -35,6 +37,7 @@ impl Master<'_> {
             Action::Watch => self.watch_listeners(),
             Action::Claim(idle) => self.claim_one(&idle),
             Action::StartGuard => self.start_guard(),
+            Action::StartZygote => self.start_zygote(),
             Action::Sweep => self.sweep(),
             Action::ReadConfig => {
                 if let Some(manager) = &self.manager {
@@ -70,8 +73,10 @@ impl Master<'_> {
     }
 
     #[inline(never)]
-    fn ask_to_stop(&mut self, worker: WorkerKey, speed: Speed) {
-        let Some(child) = self.children.get(worker.serial) else { return };
+    pub(super) fn ask_to_stop(&mut self, worker: WorkerKey, speed: Speed) {
+        let Some(child) = self.children.get(worker.serial) else {
+            return self.countermand(worker, speed);
+        };
         if !self.bundles.is_empty() && !self.arbiter.is_open(worker.slot) {
             self.slots.items()[child.cell].make_last();
         }
@@ -87,7 +92,9 @@ impl Master<'_> {
     }
 
     fn reap(&mut self, worker: WorkerKey) {
-        let Some(child) = self.children.remove(worker.serial) else { return };
+        let Some(child) = self.children.remove(worker.serial) else {
+            return self.forget_lost(worker.serial);
+        };
         end_group(&child);
         if let Some(guard) = &self.guard {
             guard.unwatch(child.cell);
@@ -143,14 +150,22 @@ impl Master<'_> {
         let departed = self.children.departed.take();
         if !procfs::is_own() {
             // Who lives, and since when, can't be seen from here.
+            self.take_all_births();
             return orphans::reap_ended(|pid| self.is_strange(pid));
         }
-        for stranger in self.strangers() {
+        let strangers = self.strangers();
+        // Who has left its zygote's group by then has told of it before.
+        self.take_all_births();
+        for stranger in strangers {
+            if !self.is_strange(stranger.pid) {
+                continue;
+            }
             if pidfd::reap_child(stranger.pid) {
                 self.children.found.retain(|pid| *pid != stranger.pid);
                 continue;
             }
             let belongs = self.children.serial_of(stranger.group).is_some()
+                || self.zygotes.has(stranger.group)
                 || self.children.found.contains(&stranger.pid);
             if departed.is_some_and(|born| stranger.started >= born) && !belongs {
                 let _ = ph_signal::kill(stranger.pid.as_raw(), Signal::KILL);
@@ -179,17 +194,18 @@ impl Master<'_> {
     }
 
     /// Whether a child is none of the master's making.
-    fn is_strange(&self, pid: Pid) -> bool {
+    pub(super) fn is_strange(&self, pid: Pid) -> bool {
         let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
         let successor = self.successor.as_ref().map(|successor| successor.pid);
         let elector = self.elector_pid();
-        let known = [resolver, successor, elector];
-        self.children.serial_of(pid).is_none() && !known.contains(&Some(pid))
+        let known = [resolver, successor, elector].contains(&Some(pid));
+        self.children.serial_of(pid).is_none() && !known && !self.zygotes.has(pid)
     }
 
     #[inline(never)]
     fn exit(&mut self, outcome: Outcome) {
         self.reading = None;
+        self.zygotes.keep(&[]);
         // Nobody's children outlive us, not even those that set themselves aside, nor theirs.
         let mut left: Vec<_> = self.strangers().into_iter().map(|stranger| stranger.pid).collect();
         while let Some(pid) = left.pop() {
@@ -213,10 +229,13 @@ impl Master<'_> {
         }
         self.happen_noted(note);
         let pid = |worker: &WorkerKey| {
-            self.children.get(worker.serial).map_or(0, |child| child.process.pid().as_raw())
+            let child = self.children.get(worker.serial).map(|child| child.process.pid());
+            child.or_else(|| self.zygotes.pid_for(worker.serial)).map_or(0, Pid::as_raw)
         };
         match note {
             Note::Stopping { .. } => {
+                // There will be nobody any more.
+                self.zygotes.keep(&[]);
                 self.open_account();
                 narrate::note(note);
             }
@@ -244,7 +263,10 @@ impl Master<'_> {
     pub(super) fn hear(&mut self) {
         for (serial, report) in self.hearing.listen() {
             // One that is reaped has nothing more to say.
-            let Some(child) = self.children.get_mut(serial) else { continue };
+            let Some(child) = self.children.get_mut(serial) else {
+                self.zygotes.hear(serial, report);
+                continue;
+            };
             let worker = child.key;
             let follows = child.foreign.is_none() && child.reopened != self.reopened;
             if report == Report::Ready && follows {
@@ -305,7 +327,7 @@ impl Master<'_> {
 }
 
 /// KILLs a worker and everyone in its group.
-fn end_group(child: &Child) {
+pub(super) fn end_group(child: &Child) {
     let _ = child.process.kill_group();
     let _ = child.process.signal(Signal::KILL);
 }

@@ -39,6 +39,19 @@ pub(super) enum Token {
     ElectorDeath,
     /// The lease is over.
     Lease,
+    /// Something of the zygote of this number is to be looked at.
+    Zygote(Part, u32),
+}
+
+/// What of a zygote is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What it says, and those whom it has forked.
+    Words,
+    /// What it prints.
+    Output,
+    /// Its end.
+    End,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -62,6 +75,9 @@ impl Token {
             Self::Elector => (12, 0),
             Self::ElectorDeath => (13, 0),
             Self::Lease => (14, 0),
+            Self::Zygote(Part::Words, number) => (15, number.into()),
+            Self::Zygote(Part::Output, number) => (16, number.into()),
+            Self::Zygote(Part::End, number) => (17, number.into()),
         };
         kind << KIND | number
     }
@@ -84,6 +100,9 @@ impl Token {
             12 => Some(Self::Elector),
             13 => Some(Self::ElectorDeath),
             14 => Some(Self::Lease),
+            15 => Some(Self::Zygote(Part::Words, number as u32)),
+            16 => Some(Self::Zygote(Part::Output, number as u32)),
+            17 => Some(Self::Zygote(Part::End, number as u32)),
             _ => None,
         }
     }

@@ -330,6 +330,7 @@ fn take_over<'a>(
         signals,
         children,
         newborn: Vec::new(),
+        zygotes: super::Zygotes::default(),
         hearing,
         slots,
         control,

@@ -80,14 +80,14 @@ struct Given {
 
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
-    key: WorkerKey,
-    generation: u32,
-    pid: Pid,
-    cell: usize,
-    bound: bool,
-    reopened: u64,
-    born: u64,
-    foreign: Option<Foreign>,
+    pub(super) key: WorkerKey,
+    pub(super) generation: u32,
+    pub(super) pid: Pid,
+    pub(super) cell: usize,
+    pub(super) bound: bool,
+    pub(super) reopened: u64,
+    pub(super) born: u64,
+    pub(super) foreign: Option<Foreign>,
 }
 
 impl Master<'_> {
@@ -102,6 +102,13 @@ impl Master<'_> {
         self.hooks.pre_fork(key.slot);
         self.slots.items()[cell].clear();
         let (born, reopened) = (ticks(), self.reopened);
+        if self.generations[&generation].preloads() {
+            if let Err(error) = self.expect_worker(key, generation, cell) {
+                self.unseat(cell);
+                self.queue.push_back(Event::SpawnFailed { worker: key, reason: error.to_string() });
+            }
+            return;
+        }
         let made = if self.generations[&generation].is_foreign() {
             let made = self.spawn_program(key, generation, cell);
             made.map(|(pid, foreign)| (pid, Some(foreign)))
@@ -286,7 +293,7 @@ impl Master<'_> {
 }
 
 /// The kernel's clock for process starts: hundredths of a second since boot, suspension included.
-fn ticks() -> u64 {
+pub(super) fn ticks() -> u64 {
     use nix::time::{ClockId, clock_gettime};
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map_or(0, |time| time.tv_sec() as u64 * 100 + time.tv_nsec() as u64 / 10_000_000)

@@ -64,6 +64,7 @@ impl Master<'_> {
             ),
             ("log", map([("lost", log::lost().into()), ("rotated", log::rotated().into())])),
             ("leadership", self.leadership()),
+            ("zygote_pid", self.zygote_pid().map_or(Value::Nil, |pid| pid.as_raw().into())),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }

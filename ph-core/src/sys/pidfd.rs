@@ -83,6 +83,11 @@ pub fn reap_child(pid: Pid) -> bool {
     !matches!(waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0), Ok(None))
 }
 
+/// Whether this is a child of ours that is not reaped yet, living or not.
+pub fn is_child(pid: Pid) -> bool {
+    pid.as_raw() > 0 && waitid(libc::P_PID, pid.as_raw() as libc::id_t, libc::WNOWAIT).is_ok()
+}
+
 /// One of the children that have ended and are not reaped; it stays so, and is the one until it is reaped.
 pub fn ended_child() -> Option<Pid> {
     waitid(libc::P_ALL, 0, libc::WNOWAIT).ok()?.map(|(pid, ..)| pid)

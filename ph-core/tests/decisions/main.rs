@@ -5,6 +5,7 @@ mod causes;
 mod leadership;
 mod memory;
 mod settling;
+mod zygote;
 
 use std::time::{Duration, Instant};
 

@@ -171,9 +171,10 @@ impl World {
         self.now += by;
         self.step(Event::Tick);
         if self.dice.one_in(8) {
-            let event = match self.dice.below(3) {
+            let event = match self.dice.below(4) {
                 0 => Event::GuardDied,
                 1 => Event::GuardFailed,
+                2 => Event::ZygoteDied { steady: self.dice.one_in(2) },
                 _ => Event::ChildEnded,
             };
             self.step(event);

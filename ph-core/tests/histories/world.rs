@@ -263,6 +263,7 @@ impl World {
             Action::Stay
             | Action::KeepGenerations(_)
             | Action::StartGuard
+            | Action::StartZygote
             | Action::Sweep
             | Action::Started
             | Action::Tell(_) => {}

@@ -1,6 +1,7 @@
 """The worker that all others are: its attributes, its lifecycle, the request to leave."""
 
 import contextlib
+import functools
 import inspect
 import logging
 import os
@@ -324,13 +325,13 @@ class Worker:
         name = type(self).__name__
         if not callable(handler):
             raise NotReady(f"{name} has no handle_request")
-        if not self.LISTENERS and _accepts(handler, 0):
+        if not self.LISTENERS and accepts(handler, 0):
             return False
-        if _accepts(handler, 3):
+        if accepts(handler, 3):
             if not self.LISTENERS:
                 raise NotReady(f"{name}.handle_request takes connections; set bind or unix_socket to where")
             return True
-        if _accepts(handler, 0):
+        if accepts(handler, 0):
             return False
         raise NotReady(
             f"{name}.handle_request is to take nothing (a job), or sock, client and addr (a connection)"
@@ -454,9 +455,25 @@ def _below(jitter: Optional[int]) -> int:
     return random.randint(0, jitter)
 
 
-def _accepts(handler: Any, count: int) -> bool:
+_seen = functools.lru_cache(maxsize=16)(inspect.signature)
+
+
+def _signature(function: Any) -> inspect.Signature:
+    """Looked at once for each, whoever asks; or each time, for what can't be remembered."""
     try:
-        inspect.signature(handler).bind(*[None] * count)
+        return _seen(function)
+    except TypeError:
+        return inspect.signature(function)
+
+
+def accepts(handler: Any, count: int) -> bool:
+    """Whether it can be called with so many values."""
+    function = getattr(handler, "__func__", None)
+    try:
+        if function is None:
+            _signature(handler).bind(*[None] * count)
+        else:
+            _signature(function).bind(None, *[None] * count)
     except TypeError:
         return False
     except ValueError:

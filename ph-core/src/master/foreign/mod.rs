@@ -11,7 +11,7 @@ mod python;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,16 +51,29 @@ pub(super) struct Foreign {
     pub(super) shared: bool,
 }
 
+/// What a shim is started for: what differs from one to the next of a generation.
+pub(super) struct Errand<'a> {
+    /// The number that its reports begin with.
+    pub(super) serial: u64,
+    /// What each of the sockets is called.
+    pub(super) names: Vec<String>,
+    pub(super) sockets: Vec<BorrowedFd<'a>>,
+    /// One more descriptor, and the variable that tells its number.
+    pub(super) more: Option<(&'static str, BorrowedFd<'a>)>,
+    /// What it only has to have, and is told nothing of.
+    pub(super) kept: Option<BorrowedFd<'a>>,
+    pub(super) cpus: Vec<usize>,
+    pub(super) set: Vec<(OsString, OsString)>,
+}
+
 impl Foreign {
-    pub(super) fn new(pipe: OwnedFd, command: Vec<String>, stop_signal: Signal) -> Self {
-        Self {
-            output: Output::new(pipe),
-            command,
-            stop_signal,
-            fed: None,
-            said: None,
-            shared: false,
-        }
+    /// What there is to be of a program with these settings, and the other end of the pipe that it is to print to.
+    pub(super) fn of(settings: &Settings) -> Result<(Self, OwnedFd), SysError> {
+        let failed = |errno: nix::Error| SysError::call("make a pipe")(errno.into());
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+        let stop_signal = Signal::try_from(settings.stop_signal.number()).unwrap_or(Signal::TERM);
+        let (output, command) = (Output::new(read), command_of(settings));
+        Ok((Self { output, command, stop_signal, fed: None, said: None, shared: false }, write))
     }
 
     /// As data, when the process becomes another program.
@@ -118,51 +131,87 @@ impl Master<'_> {
         generation: u32,
         cell: usize,
     ) -> Result<(Pid, Foreign), SpawnError> {
-        let own = self.own_listeners(key.slot, generation)?;
+        let listeners = self.blocking_listeners(key.slot, generation)?;
+        let settings = &self.generations[&generation].settings;
+        let (foreign, write) = Foreign::of(settings)?;
+        let cpus = binding::of(&settings.cpu_affinity, key.slot)?;
+        let sockets: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
+        let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
+        let errand = Errand {
+            serial: key.serial,
+            names: names_of(listeners.iter().map(|listener| listener.address().clone())),
+            sockets,
+            more: None,
+            kept: lock.as_ref().map(OwnedFd::as_fd),
+            cpus: cpus.iter().flat_map(cpu::members).collect(),
+            set: self.variables(settings, key, generation, cell),
+        };
+        let pid = self.start_shim(generation, &write, errand)?;
+        Ok((pid, foreign))
+    }
+
+    /// What a worker that is a program is to listen on.
+    pub(super) fn blocking_listeners(
+        &mut self,
+        slot: u32,
+        generation: u32,
+    ) -> Result<Vec<Arc<Listener>>, SpawnError> {
+        let own = self.own_listeners(slot, generation)?;
         let start = &self.generations[&generation];
-        let listeners = own.as_ref().unwrap_or(&start.listeners);
-        let settings = &start.settings;
-        let command = command_of(settings);
+        let listeners = own.unwrap_or_else(|| start.listeners.clone());
         // Blocking, as a service manager hands them over. But that is the open file's, which all who have it share: what a
         // program has made of it stays so as long as there is another of that program, whose accept would begin to wait.
-        if !self.runs(&command) {
-            for listener in listeners {
+        if !self.runs(&command_of(&start.settings)) {
+            for listener in &listeners {
                 let _ = rustix::io::ioctl_fionbio(listener, false);
             }
         }
-        let call = |what| move |error: nix::Error| SysError::call(what)(error.into());
-        let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(call("make a pipe"))?;
+        Ok(listeners)
+    }
+
+    /// Has the shim become the program of this generation.
+    pub(super) fn start_shim(
+        &self,
+        generation: u32,
+        output: &OwnedFd,
+        errand: Errand<'_>,
+    ) -> Result<Pid, SpawnError> {
+        let start = &self.generations[&generation];
+        let settings = &start.settings;
         let null = File::open("/dev/null").map_err(SysError::call("open /dev/null"))?;
         let slots = self.slots.fd().ok_or(SysError::Orphaned)?;
-        let mut descriptors = vec![null.as_fd(), write.as_fd(), write.as_fd()];
-        descriptors.extend(listeners.iter().map(|listener| listener.as_fd()));
+        let Errand { serial, names, sockets, more, kept, cpus, mut set } = errand;
+        let mut descriptors = vec![null.as_fd(), output.as_fd(), output.as_fd()];
+        descriptors.extend(sockets);
         let next = descriptors.len() as i32;
+        debug_assert_eq!(names.len() as i32, next - FIRST_SOCKET);
         descriptors.extend([slots, self.hearing.kept()]);
-        let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
-        descriptors.extend(lock.as_ref().map(OwnedFd::as_fd));
-        let cpus = binding::of(&settings.cpu_affinity, key.slot)?;
+        // First: what the configuration says comes after, and has the last word.
+        set.insert(0, ("PH_SLOT_FD".into(), next.to_string().into()));
+        if let Some((name, fd)) = more {
+            set.push((name.into(), descriptors.len().to_string().into()));
+            descriptors.push(fd);
+        }
+        descriptors.extend(kept);
         let orders = Orders {
             master: std::process::id() as i32,
-            serial: key.serial,
+            serial,
             slots: next,
             say: next + 1,
-            sockets: listeners.iter().map(|listener| name_of(listener).to_owned()).collect(),
-            cpus: cpus.iter().flat_map(cpu::members).collect(),
+            sockets: names,
+            cpus,
             descriptors: self.descriptors,
             privileges: start.privileges.clone(),
             directory: directory_of(settings),
-            command: command.clone(),
-            set: self.variables(settings, key, generation, cell, next),
+            command: command_of(settings),
+            set,
             unset: MASTERS_OWN.map(str::to_owned).to_vec(),
         };
-        debug_assert_eq!(orders.sockets.len() as i32, next - FIRST_SOCKET);
         let orders = serde_json::to_string(&orders)
             .map_err(|error| SysError::call("write a worker's orders")(error.into()))?;
         let environment = std::env::vars_os().chain([(ORDERS.into(), orders.into())]);
         let name = self.program.path.as_os_str().to_owned();
-        let pid = program::spawn([name, SHIM.into()], environment, &descriptors)?;
-        let stop = Signal::try_from(settings.stop_signal.number()).unwrap_or(Signal::TERM);
-        Ok((pid, Foreign::new(read, command, stop)))
+        Ok(program::spawn([name, SHIM.into()], environment, &descriptors)?)
     }
 
     /// Whether this program has workers already, of this master or of the one that it succeeds.
@@ -173,13 +222,12 @@ impl Master<'_> {
     }
 
     /// What a program is told of itself, and what the configuration adds.
-    fn variables(
+    pub(super) fn variables(
         &self,
         settings: &Settings,
         key: WorkerKey,
         generation: u32,
         cell: usize,
-        slots: i32,
     ) -> Vec<(OsString, OsString)> {
         let config = settings.config_file.as_ref().map(|file| settings.start_dir.join(file));
         let mut set: Vec<(OsString, OsString)> = vec![
@@ -189,7 +237,6 @@ impl Master<'_> {
             ("PH_MASTER_PID".into(), std::process::id().to_string().into()),
             ("PH_CONFIG".into(), config.unwrap_or_default().into()),
             ("PH_SECTION".into(), settings.section.as_str().into()),
-            ("PH_SLOT_FD".into(), slots.to_string().into()),
             ("PH_SLOT".into(), cell.to_string().into()),
         ];
         if let Some(notices) = &self.notices {
@@ -225,10 +272,11 @@ fn directory_of(settings: &Settings) -> PathBuf {
     if is_masters { "/".into() } else { directory.clone() }
 }
 
-/// What a socket is called (`LISTEN_FDNAMES`): the key that asked for it.
-fn name_of(listener: &Arc<Listener>) -> &'static str {
-    match listener.address() {
-        Address::Tcp(_) => "bind",
-        Address::Unix(_) => "unix_socket",
-    }
+/// What each socket is called (`LISTEN_FDNAMES`): the key that asked for it.
+pub(super) fn names_of(addresses: impl Iterator<Item = Address>) -> Vec<String> {
+    let name = |address| match address {
+        Address::Tcp(_) => "bind".to_owned(),
+        Address::Unix(_) => "unix_socket".to_owned(),
+    };
+    addresses.map(name).collect()
 }

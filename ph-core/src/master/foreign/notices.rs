@@ -163,10 +163,19 @@ impl Master<'_> {
         self.work_off();
     }
 
-    fn take_notice(&mut self, pid: Pid, notice: Notice) {
-        let serial = self.children.serial_of(pid).or_else(|| {
+    /// The worker that a process is, or belongs to.
+    fn serial_of(&self, pid: Pid) -> Option<u64> {
+        self.children.serial_of(pid).or_else(|| {
             // A helper of the worker's, as a shell script calls one.
             self.children.serial_of(getpgid(Some(pid)).ok()?)
+        })
+    }
+
+    fn take_notice(&mut self, pid: Pid, notice: Notice) {
+        let serial = self.serial_of(pid).or_else(|| {
+            // It may have been born just now: then it has told that before.
+            self.take_all_births();
+            self.serial_of(pid)
         });
         let Some(child) = serial.and_then(|serial| self.children.get_mut(serial)) else {
             tracing::debug!(pid = pid.as_raw(), "a message that is no worker's is passed over");

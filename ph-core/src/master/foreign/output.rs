@@ -46,7 +46,7 @@ impl Output {
     }
 
     /// One bite: the lines that it completes, and whether there may be more.
-    fn read(&mut self) -> (Vec<String>, bool) {
+    pub(in crate::master) fn read(&mut self) -> (Vec<String>, bool) {
         let mut bytes = vec![0; BITE];
         match self.pipe.read(&mut bytes) {
             Ok(0) | Err(_) => (Vec::new(), false),
@@ -79,7 +79,7 @@ impl Output {
     }
 
     /// What has come of a line whose end will never come.
-    fn rest(&mut self) -> Option<String> {
+    pub(in crate::master) fn rest(&mut self) -> Option<String> {
         (!self.partial.is_empty()).then(|| self.take_line())
     }
 
