@@ -163,6 +163,8 @@ fn s47_a_zygote_dies_alone(python: &str) {
     let next = until_some("there is another", || {
         zygote(&server).filter(|next| *next != former && imports(&server) == 4)
     });
+    let events = server.ok(&["events", "--json"]);
+    assert!(events.contains("zygote_ended") && events.contains("zygote_started"), "{events}");
     assert_eq!((server.settled(2), former.is_alive()), (workers.clone(), false));
     former = next;
     // While it is being loaded, nobody waits but who is to be forked from it; and not for ever.
