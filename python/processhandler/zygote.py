@@ -61,9 +61,10 @@ class Zygote:
             _count_threads()
         except Exception as error:
             self._fail(str(error))
+        # What there is by now is no garbage: a collection that looks at it would write to it, and so copy it.
+        getattr(gc, "freeze", gc.collect)()
         self._say("ready")
         while True:
-            _freeze()
             request = self._wait_for_next()
             if request is not None:
                 restore()
@@ -193,11 +194,6 @@ def _keep_together() -> Callable[[], None]:
             gc.set_threshold(*thresholds)
 
     return restore
-
-
-def _freeze() -> None:
-    """Takes what there is by now for no garbage: a collection that looks at it would write to it, and so copy it."""
-    getattr(gc, "freeze", gc.collect)()
 
 
 def _count_threads() -> None:
