@@ -162,6 +162,9 @@ impl App {
         if ph_worker::shim::is_called(arguments.get(1)) {
             return Exit::of(ph_worker::shim::run());
         }
+        if crate::elector::is_called(arguments.get(1)) {
+            return Exit::of(crate::elector::run());
+        }
         match arguments.get(1) {
             Some(role) if role == master::QUESTION && master::is_summoned() => {
                 arguments.remove(1);

@@ -3,6 +3,7 @@
 
 mod app;
 mod check;
+mod elector;
 mod program;
 mod start;
 mod support;
@@ -19,6 +20,8 @@ pub use ph_worker::{
 pub use ph_cli as cli;
 /// Configuration: documents, layers, settings.
 pub use ph_config as config;
+/// Leader election.
+pub use ph_leader as leader;
 /// The master: arbiter, loop, system layer.
 pub use ph_core as core;
 /// msgpack-RPC.

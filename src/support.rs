@@ -3,7 +3,7 @@
 use ph_config::{Settings, WorkerClass};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
-const REFUSED: [&str; 2] = ["preload", "leader"];
+const REFUSED: [&str; 1] = ["preload"];
 
 /// Keys that mean something for a program alone (`worker_class = exec`): a worker of an application takes its own signals.
 const PROGRAMS_ALONE: [&str; 1] = ["stop_signal"];
@@ -47,8 +47,8 @@ mod tests {
     #[test]
     fn what_cannot_be_left_out_is_refused_and_the_rest_told() {
         assert_eq!(examine(&settings(&[("number_workers", "4")])), Ok(Vec::new()));
-        let refused = examine(&settings(&[("leader", "file"), ("preload", "true")]));
-        assert!(refused.unwrap_err().contains("preload, leader"));
+        let refused = examine(&settings(&[("preload", "true")]));
+        assert!(refused.unwrap_err().contains("preload"));
         assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
         let program = [("stop_signal", "INT"), ("command", "sleep 1")];
         assert_eq!(examine(&settings(&program)), Ok(Vec::new()));

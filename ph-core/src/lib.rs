@@ -27,6 +27,7 @@ struct Readme;
 pub mod arbiter;
 pub mod calls;
 pub mod channel;
+pub mod elector;
 pub mod listen;
 pub mod log;
 pub mod master;

@@ -7,7 +7,7 @@ use ph_tests::{Process, Sandbox, until, until_some};
 /// The launcher says why, in the background as in the foreground, and leaves nothing behind.
 #[test]
 fn what_would_be_unsafe_to_leave_out_is_refused() {
-    for (key, value) in [("leader", "file"), ("preload", "true")] {
+    for (key, value) in [("preload", "true")] {
         for daemonize in ["true", "false"] {
             let section = format!("daemonize = {daemonize}\n{key} = {value}\n");
             let sandbox = Sandbox::new("refused", &section);
@@ -34,10 +34,10 @@ fn a_reload_to_what_is_not_there_yet_is_refused() {
     let sandbox = Sandbox::new("reload", "number_workers = 2\n");
     sandbox.ok(&["start"]);
     let before = sandbox.settled(2);
-    sandbox.configure("number_workers = 2\nleader = file\n");
+    sandbox.configure("number_workers = 2\npreload = true\n");
     let output = sandbox.run(&["reload"]);
     assert_eq!(output.code, Some(78), "{output:?}");
-    assert!(output.err.contains("leader"), "{output:?}");
+    assert!(output.err.contains("preload"), "{output:?}");
     assert_eq!(sandbox.settled(2), before);
     sandbox.ok(&["stop"]);
 }

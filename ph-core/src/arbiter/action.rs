@@ -62,6 +62,16 @@ pub enum Action {
     HandOver,
     /// End the successor and what it started, if there is any of it.
     EndSuccessor,
+    /// Start an elector; answer with `ElectorEnded` if that can't be.
+    StartElector,
+    /// Open what the workers listen on; answer with `ListenersOpened` or `ListenersRefused`.
+    OpenListeners,
+    /// No worker is left: close what they listened on, and let others lead.
+    Resign,
+    /// The same, and have the elector end; answer with `ElectorEnded` when it has.
+    EndCampaign,
+    /// It does not end by itself: KILL it.
+    KillElector,
     /// Give up the settings of every generation but these.
     KeepGenerations(Vec<u32>),
     /// Tell the one who asked.
@@ -119,6 +129,8 @@ pub enum Cause {
     DrainTimeout,
     /// A stop that waits for nothing.
     Hurry,
+    /// The master's lease was over, or about to be.
+    Leadership,
     /// The kernel killed it for want of memory.
     OutOfMemory,
     /// It ended by itself.
@@ -135,6 +147,7 @@ impl Cause {
             Self::Timeout(_) => "timeout",
             Self::DrainTimeout => "drain timeout",
             Self::Hurry => "quick stop",
+            Self::Leadership => "leadership",
             Self::OutOfMemory => "out of memory",
             Self::Itself => "crash",
         }
@@ -268,6 +281,39 @@ pub enum Note {
     NotNow {
         /// What was wished for.
         what: &'static str,
+    },
+    /// The master leads.
+    Leads {
+        /// The fencing token.
+        token: u64,
+    },
+    /// It does not, or not any more.
+    StandsBy {
+        /// Who leads instead, if that is known.
+        leader: Option<String>,
+        /// Why it has led until now; none when it has not.
+        reason: Option<String>,
+    },
+    /// Everybody leaves, because the lease is about to end, or is given up.
+    Yielding {
+        /// Why.
+        reason: String,
+        /// Workers still there.
+        workers: usize,
+    },
+    /// What the workers would listen on can't be had: others may lead.
+    CannotListen {
+        /// The system's reason.
+        reason: String,
+        /// No new try before that.
+        delay: Duration,
+    },
+    /// The elector ended, and another is started after the delay.
+    ElectorEnded {
+        /// How.
+        reason: String,
+        /// How long.
+        delay: Duration,
     },
     /// The master's own clock had a gap (suspended or stopped): all deadlines moved by it.
     Gap(Duration),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Cause, LastChange};
 use super::change::{Goal, Waiter};
 use super::event::{Speed, Ticket, WorkerKey};
+use super::leadership::{Stage, Term};
 use super::policy::Policy;
 use super::seat::{Crashes, Seat};
 use super::status::Totals;
@@ -32,6 +33,7 @@ pub struct Carried {
     seats: BTreeMap<u32, CarriedSeat>,
     queued: Option<Vec<Ticket>>,
     upgrade: Option<(Option<Ticket>, Distance)>,
+    lead: Option<CarriedLead>,
     waiters: Vec<CarriedWaiter>,
     totals: Totals,
     last_change: Option<CarriedChange>,
@@ -89,8 +91,16 @@ struct CarriedChange {
     took: Duration,
 }
 
+/// What of an election is known. Nobody departs in the midst of becoming a leader, or of ceasing to be one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum CarriedLead {
+    Standby { leader: Option<String>, aside: Option<Distance>, elector: Option<Distance> },
+    Leading { token: u64, until: Distance, drain: Distance, elector: Option<Distance> },
+}
+
 /// The words that an arbiter has for kinds of change.
-const WORDS: [&str; 6] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop"];
+const WORDS: [&str; 7] =
+    ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
 
 /// The word of ours that this is. What another program may have called differently is a change all the same.
 fn known(word: &str) -> &'static str {
@@ -196,7 +206,26 @@ impl Arbiter {
             let (kind, began) = (waiter.kind.to_owned(), anchor.distance(waiter.began));
             CarriedWaiter { asked: waiter.asked, kind, began, old, slots }
         };
+        let lead = self.lead.as_ref().map(|lead| match &lead.stage {
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
+                CarriedLead::Leading {
+                    token: term.token,
+                    until: anchor.distance(term.until),
+                    drain: anchor.distance(term.drain),
+                    elector: far(lead.elector),
+                }
+            }
+            Stage::Standby { leader, .. } => CarriedLead::Standby {
+                leader: leader.clone(),
+                aside: far(lead.aside),
+                elector: far(lead.elector),
+            },
+            Stage::Farewell { .. } | Stage::Over => {
+                CarriedLead::Standby { leader: None, aside: None, elector: far(lead.elector) }
+            }
+        });
         Carried {
+            lead,
             generation: self.generation,
             newest: self.newest,
             wanted: self.wanted,
@@ -239,6 +268,20 @@ impl Arbiter {
         arbiter.forgiven = at(carried.forgiven);
         arbiter.upgrade =
             carried.upgrade.map(|(asked, began)| Upgrade::carried(asked, anchor.instant(began)));
+        if let (Some(lead), Some(carried)) = (&mut arbiter.lead, carried.lead) {
+            lead.elector = match carried {
+                CarriedLead::Standby { leader, aside, elector } => {
+                    lead.stage = Stage::Standby { leader, heard: true };
+                    lead.aside = at(aside);
+                    at(elector)
+                }
+                CarriedLead::Leading { token, until, drain, elector } => {
+                    let (until, drain) = (anchor.instant(until), anchor.instant(drain));
+                    lead.stage = Stage::Leading(Term { token, until, drain });
+                    at(elector)
+                }
+            };
+        }
         arbiter.last_change = carried.last_change.map(|change| LastChange {
             kind: known(&change.kind),
             ok: change.ok,

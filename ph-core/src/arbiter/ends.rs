@@ -64,7 +64,11 @@ impl Arbiter {
             State::Killed { cause } => (false, cause),
         };
         match cause {
-            Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Hurry => {
+            Cause::BootTimeout(_)
+            | Cause::Timeout(_)
+            | Cause::DrainTimeout
+            | Cause::Hurry
+            | Cause::Leadership => {
                 self.totals.killed += 1;
             }
             Cause::Itself if status.success() => self.totals.exited += 1,

@@ -238,6 +238,39 @@ pub enum Event {
         /// One sentence for a person.
         reason: String,
     },
+    /// The elector says that this master leads, or leads on. Until the instant `until` all workers must be gone.
+    Elected {
+        /// The fencing token.
+        token: u64,
+        /// When KILL is due at the latest.
+        until: Instant,
+    },
+    /// It says that another does, or that it is not known who.
+    Deposed {
+        /// The other.
+        leader: Option<String>,
+    },
+    /// It has trouble with the place where candidates meet: the campaign has begun, and goes on.
+    CampaignTroubled,
+    /// By the clock that leases count in, the time is over.
+    LeaseOver,
+    /// The elector ended, or could not be started.
+    ElectorEnded {
+        /// How.
+        reason: String,
+    },
+    /// The answer to [`OpenListeners`](super::Action::OpenListeners).
+    ListenersOpened,
+    /// The other answer.
+    ListenersRefused {
+        /// The system's reason.
+        reason: String,
+    },
+    /// Let others lead.
+    Resign {
+        /// Who waits for the verdict.
+        asked: Option<Ticket>,
+    },
     /// Nobody waits for this ticket's answer any more.
     Forget(Ticket),
 }

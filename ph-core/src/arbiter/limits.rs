@@ -47,6 +47,7 @@ impl Arbiter {
             }
         }
         self.expire_upgrade(now, out);
+        self.expire_leadership(now, out);
         if self.scan.take_if(|at| *at <= now).is_some() {
             // Only a worker past its boot can be inside a request.
             let working = |worker: &Worker| {

@@ -19,7 +19,8 @@ use super::{Arbiter, Phase};
 impl Arbiter {
     /// Sees to it that the load is looked at whenever the number follows it.
     pub(super) fn attend(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(band) = self.policy.band.as_ref().filter(|_| self.phase == Phase::Running) else {
+        let follows = self.phase == Phase::Running && self.works();
+        let Some(band) = self.policy.band.as_ref().filter(|_| follows) else {
             self.scaler = Scaler::Off;
             return;
         };

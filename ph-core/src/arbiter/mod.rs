@@ -28,6 +28,7 @@ mod change;
 mod ends;
 mod event;
 mod jitter;
+mod leadership;
 mod limits;
 mod load;
 mod memory;
@@ -50,7 +51,8 @@ pub use carried::Carried;
 use change::{Reload, Waiter};
 pub use event::{Event, ExitStatus, Load, Refusal, ScaleBy, Slots, Speed, Ticket, WorkerKey};
 use jitter::Jitter;
-pub use policy::{Band, MAX_WORKERS, Policy};
+use leadership::Leadership;
+pub use policy::{Band, Lease, MAX_WORKERS, Policy};
 use scaler::Scaler;
 use seat::Seat;
 pub use status::{Snapshot, Totals, WorkerRow};
@@ -86,6 +88,8 @@ pub struct Arbiter {
     /// A reload that waits for the one under way, with all who asked for it.
     queued: Option<Vec<Ticket>>,
     upgrade: Option<Upgrade>,
+    /// The election that decides whether there are workers; none where nobody contends.
+    lead: Option<Leadership>,
     waiters: Vec<Waiter>,
     /// The system refuses to make processes: no slot tries before then.
     trouble: Option<Trouble>,
@@ -143,6 +147,7 @@ impl Arbiter {
         Self {
             wanted: policy.at_start(),
             scaler: Scaler::Off,
+            lead: policy.lease.is_some().then(Leadership::new),
             policy,
             phase: Phase::New,
             generation: 1,
@@ -221,7 +226,7 @@ impl Arbiter {
     }
 
     fn earliest(&self) -> Option<Instant> {
-        let spawning = matches!(self.phase, Phase::Starting | Phase::Running);
+        let spawning = matches!(self.phase, Phase::Starting | Phase::Running) && self.works();
         let seats = self.seats.values().flat_map(|seat| {
             let wait = seat.wait.filter(|_| spawning && seat.open);
             seat.workers.iter().map(Worker::deadline).chain([wait])
@@ -231,6 +236,7 @@ impl Arbiter {
             .chain([trouble, self.scan, self.weigh, self.sweep, self.guard_retry])
             .chain([self.scaler.deadline(), self.upgrade.as_ref().and_then(|it| it.deadline)])
             .flatten()
+            .chain(self.lead.iter().flat_map(Leadership::deadlines))
             // What was due by the last step was dealt with then; it waits for an event, not for a time.
             .filter(|at| *at > self.now)
             .min()
@@ -247,6 +253,7 @@ impl Arbiter {
                 if self.phase == Phase::New {
                     self.phase = Phase::Starting;
                     self.open_seats(self.wanted);
+                    self.campaign(out);
                 }
             }
             Event::Tick => {}
@@ -290,6 +297,14 @@ impl Arbiter {
             Event::StopWorker { asked, slot } => self.stop_worker(now, asked, slot, out),
             Event::RetireAll => self.rest(now, out),
             Event::Stop { asked, speed } => self.stop(now, asked, speed, Outcome::Stopped, out),
+            Event::Elected { token, until } => self.elected(now, token, until, out),
+            Event::Deposed { leader } => self.deposed(now, leader, out),
+            Event::CampaignTroubled => self.campaign_troubled(),
+            Event::LeaseOver => self.lease_over(now, out),
+            Event::ElectorEnded { reason } => self.elector_ended(now, reason, out),
+            Event::ListenersOpened => self.listeners_opened(out),
+            Event::ListenersRefused { reason } => self.listeners_refused(now, &reason, out),
+            Event::Resign { asked } => self.resign(now, asked, out),
             Event::Forget(ticket) => self.forget(ticket),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ph_config::Settings;
-use ph_config::value::choice::{Notify, Scaling, WorkerClass};
+use ph_config::value::choice::{Leader, Notify, Scaling, WorkerClass};
 
 /// Most workers that one master can have: the size of the shared-memory table.
 pub const MAX_WORKERS: u32 = ph_config::value::count::MAX_WORKERS;
@@ -39,6 +39,17 @@ pub struct Policy {
     pub restart_backoff_max: Duration,
     /// Crashes in a row that make the master degraded.
     pub crash_limit: Option<u32>,
+    /// What it takes to have workers; `None` where nobody else would have them.
+    pub lease: Option<Lease>,
+}
+
+/// What a leader's lease is like. Only a restart changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// How long it lasts without a renewal.
+    pub ttl: Duration,
+    /// Whether a standby has workers that wait.
+    pub warm: bool,
 }
 
 /// Within what the number of workers follows the load, and what a worker can take.
@@ -101,6 +112,8 @@ impl Policy {
             restart_backoff: settings.restart_backoff,
             restart_backoff_max: settings.restart_backoff_max,
             crash_limit: settings.crash_limit,
+            lease: (settings.leader != Leader::None)
+                .then(|| Lease { ttl: settings.leader_ttl, warm: settings.standby_warm }),
         }
     }
 

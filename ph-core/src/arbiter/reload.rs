@@ -93,13 +93,18 @@ impl Arbiter {
             let generation = self.generation;
             out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation }));
         }
-        let canary = self.wanted.max(wanted).min(1);
-        reload.stage = match canary {
-            // Nobody to be replaced, nobody to be tried.
-            0 => Stage::Rolling { before },
-            _ => Stage::Canary { before, wanted },
-        };
-        if self.wanted < canary {
+        let works = self.works();
+        let canary = if works { self.wanted.max(wanted).min(1) } else { 0 };
+        if let Some(reload) = &mut self.reload {
+            reload.stage = match canary {
+                // Nobody to be replaced, nobody to be tried.
+                0 => Stage::Rolling { before },
+                _ => Stage::Canary { before, wanted },
+            };
+        }
+        if !works {
+            self.open_seats(self.policy.within(wanted));
+        } else if self.wanted < canary {
             self.open_seats(canary);
         }
         self.weigh_later(now);
@@ -129,7 +134,8 @@ impl Arbiter {
         let generation = self.generation;
         let fresh = |worker: &Worker| worker.is_ready() && worker.generation == generation;
         let mut open = self.seats.values().filter(|seat| seat.open);
-        if rolling && open.all(|seat| seat.workers.iter().any(fresh)) {
+        let works = self.works();
+        if rolling && open.all(|seat| !works || seat.workers.iter().any(fresh)) {
             self.end_reload(now, &Verdict::Done, out);
         }
         if self.queued.is_some()

@@ -244,10 +244,11 @@ impl Arbiter {
 
     /// Gives their verdict to those whose goal is reached.
     pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.phase == Phase::Starting && self.is_settled() {
+        if self.phase == Phase::Starting && self.is_settled() && (self.works() || self.stands_by()) {
             self.phase = Phase::Running;
+            let workers = if self.works() { self.wanted } else { 0 };
             out.push(Action::Tell(Note::Started {
-                workers: self.wanted,
+                workers,
                 took: now - self.started,
             }));
             out.push(Action::Started);
@@ -266,7 +267,7 @@ impl Arbiter {
         match goal {
             Goal::Replaced { old, slots } => {
                 let succeeded = |slot: &u32| match self.seats.get(slot) {
-                    Some(seat) if seat.open => seat.has_ready(),
+                    Some(seat) if seat.open && self.works() => seat.has_ready(),
                     _ => true,
                 };
                 old.iter().all(|key| !self.find(*key).is_some_and(Worker::is_active))
@@ -280,9 +281,9 @@ impl Arbiter {
         self.seats.get(&key.slot)?.workers.iter().find(|worker| worker.key == key)
     }
 
-    /// Every wanted slot has a ready worker.
+    /// Every wanted slot has a ready worker; of a master that others are to have them instead of, none.
     pub(super) fn is_settled(&self) -> bool {
-        self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
+        self.yields() || self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
     }
 
     /// A worker could not boot: that is the verdict for whoever waits for it.
@@ -332,6 +333,7 @@ impl Arbiter {
     /// The asker has gone; what was asked goes on.
     pub(super) fn forget(&mut self, ticket: Ticket) {
         self.forget_upgrade(ticket);
+        self.forget_resignation(ticket);
         for waiter in &mut self.waiters {
             waiter.asked.take_if(|asked| *asked == ticket);
         }

@@ -52,16 +52,21 @@ impl Arbiter {
         match &self.phase {
             Phase::New | Phase::Over => {}
             Phase::Stopping { outcome, asked, .. } => {
-                if self.seats.values().all(|seat| seat.workers.is_empty()) {
+                let (outcome, asked) = (outcome.clone(), asked.clone());
+                let gone = self.seats.values().all(|seat| seat.workers.is_empty());
+                if gone && self.bid_farewell(now, out) {
                     let verdict = super::Verdict::Done;
-                    for &ticket in asked {
+                    for ticket in asked {
                         out.push(Action::Answer { ticket, verdict: verdict.clone() });
                     }
-                    out.push(Action::Exit(outcome.clone()));
+                    out.push(Action::Exit(outcome));
                     self.phase = Phase::Over;
                     (self.sweep, self.scan, self.weigh, self.guard_retry) =
                         (None, None, None, None);
                 }
+            }
+            Phase::Starting | Phase::Running | Phase::Resting if self.yields() => {
+                self.vacate(now, out);
             }
             Phase::Resting => {
                 let policy = &self.policy;

@@ -44,7 +44,7 @@ pub struct Snapshot {
     pub state: &'static str,
     /// The generation that workers should be of.
     pub generation: u32,
-    /// The wanted number of workers.
+    /// The wanted number of workers; none of a master that does not lead.
     pub wanted: u32,
     /// Sorted by slot, the oldest process of a slot first.
     pub workers: Vec<WorkerRow>,
@@ -127,7 +127,8 @@ impl Arbiter {
                 age: now.saturating_duration_since(worker.spawned),
             }));
             let waits = seat.workers.is_empty() || !seat.may_spawn(now);
-            if seat.open && !seat.has_active() && waits && self.phase != Phase::Resting {
+            let works = self.works() && self.phase != Phase::Resting;
+            if seat.open && !seat.has_active() && waits && works {
                 let generation = self.generation;
                 let state = "backoff";
                 let age = Duration::ZERO;
@@ -137,7 +138,7 @@ impl Arbiter {
         Snapshot {
             state: self.state(now),
             generation: self.generation,
-            wanted: self.wanted,
+            wanted: if self.works() { self.wanted } else { 0 },
             workers,
             totals: self.totals,
             last_change: self.last_change.clone(),

@@ -139,6 +139,11 @@ impl Arbiter {
             || matches!(self.phase, Phase::Stopping { outcome: Outcome::HandedOver, .. })
     }
 
+    /// Whether another master has taken over.
+    pub fn is_handed_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { outcome: Outcome::HandedOver, .. })
+    }
+
     /// The successor has taken over: this master sees its own workers out.
     pub(super) fn successor_serves(&mut self, now: Instant, out: &mut Vec<Action>) {
         let bequeathed = |it: &mut Upgrade| matches!(it.stage, Progress::Bequeathed);
@@ -159,6 +164,9 @@ impl Arbiter {
     /// This master has taken over from another one.
     pub(super) fn took_over(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.record("upgrade", self.started, &Verdict::Done, now, out);
+        if self.lead.is_some() {
+            out.push(Action::StartElector);
+        }
     }
 
     /// There is no successor; whatever there is of it goes.

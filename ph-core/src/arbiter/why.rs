@@ -26,12 +26,14 @@ pub enum Why {
     ScaledDown,
     /// None are wanted for the time being.
     Resting,
+    /// The master leads no more.
+    Leadership,
     /// The master stops.
     Stopping,
 }
 
 impl Why {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::MaxRequests,
         Self::MaxLifetime,
         Self::MaxMemory,
@@ -41,6 +43,7 @@ impl Why {
         Self::Replaced,
         Self::ScaledDown,
         Self::Resting,
+        Self::Leadership,
         Self::Stopping,
     ];
 
@@ -56,6 +59,7 @@ impl Why {
             Self::Replaced => "replaced",
             Self::ScaledDown => "scaled down",
             Self::Resting => "resting",
+            Self::Leadership => "leadership",
             Self::Stopping => "stopping",
         }
     }

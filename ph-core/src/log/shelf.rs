@@ -23,11 +23,21 @@ pub struct Shelf {
 
 impl Shelf {
     pub(super) fn with(file: &OwnedFd) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (put, look) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let shelf = Self { put, look };
+        let shelf = Self::empty()?;
         shelf.put(file)?;
         Ok(shelf)
+    }
+
+    /// One on which nothing lies.
+    pub(crate) fn empty() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (put, look) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        Ok(Self { put, look })
+    }
+
+    /// Takes away, and closes, what is there.
+    pub(crate) fn clear(&self) {
+        while self.receive(RecvFlags::DONTWAIT).is_ok_and(|file| file.is_some()) {}
     }
 
     /// That of the program which this process was before, by its two ends.
@@ -41,8 +51,8 @@ impl Shelf {
     }
 
     /// Puts a file there, instead of what was there before. Who looks in between finds nothing.
-    pub(super) fn put(&self, file: &OwnedFd) -> io::Result<()> {
-        while self.receive(RecvFlags::DONTWAIT).is_ok_and(|file| file.is_some()) {}
+    pub(crate) fn put(&self, file: &OwnedFd) -> io::Result<()> {
+        self.clear();
         let files = [file.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -53,7 +63,7 @@ impl Shelf {
     }
 
     /// A descriptor of the file that is there.
-    pub(super) fn look(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn look(&self) -> io::Result<OwnedFd> {
         let file = self.receive(RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
         file.ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -22,6 +22,7 @@ use super::curve::Turn;
 use super::events::Events;
 use super::foreign::Notices;
 use super::generation::Generation;
+use super::leader::Candidacy;
 use super::poll::{Poll, Token};
 use super::pressure::Pressure;
 use super::privileges::Objection;
@@ -129,7 +130,14 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let descriptors = waiting.predecessor.as_ref().map_or(descriptors, |it| it.words.descriptors);
     let name = settings.proc_name.clone();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
-    title.set(format_args!("ph: master [{name}]"));
+    let mut candidacy = Candidacy::of(&settings).map_err(|error| system(&error))?;
+    let led = match &mut waiting.predecessor {
+        Some(predecessor) => predecessor.lease(candidacy.as_mut()).map_err(|error| system(&error))?,
+        None => None,
+    };
+    // Who leads, or is alone, has workers.
+    let works = candidacy.is_none() || led.is_some();
+    title.set(format_args!("ph: {} [{name}]", if works { "master" } else { "standby" }));
     let answers = match Generation::names(&settings) {
         names if names.is_empty() => Answers::default(),
         names => Resolver::start(names, &mut title, &name).map_err(|error| system(&error))?.wait(),
@@ -138,11 +146,15 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         .map_err(|Objection { key, reason }| StartError::Config((launch.object)(key, &reason)))?;
     let slots = slots::create().map_err(|error| system(&error))?;
     log::share(slots::board(&slots).log());
+    if candidacy.is_some() {
+        slots::board(&slots).lease().contend();
+    }
+    let shelf = candidacy.as_ref().and_then(Candidacy::shelf);
     let guard = if std::process::id() == 1 {
         nix::sys::prctl::set_child_subreaper(true).map_err(|errno| system(&errno))?;
         None
     } else {
-        Some(Guard::start(slots::COUNT, &mut title, &name).map_err(|error| system(&error))?)
+        Some(Guard::start(slots::COUNT, &mut title, &name, shelf).map_err(|error| system(&error))?)
     };
     // After the guard: the process that stood between it and us has told its end by then, and wakes nobody later.
     let signals = Source::new(TAKEN).map_err(|error| system(&error))?;
@@ -160,8 +172,15 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     };
     let plan = Plan::new(&settings, &answers)?;
     let mut bundles = waiting.predecessor.as_mut().map_or(Vec::new(), |it| take(&mut it.bundles));
-    let (generation, fresh) = Generation::open(plan, settings, privileges, &inherited, &bundles)?;
-    bundles.extend(fresh);
+    let generation = if works {
+        let opened = Generation::open(plan, settings, privileges, &inherited, &bundles)?;
+        bundles.extend(opened.1);
+        opened.0
+    } else {
+        Generation::closed(plan, settings, privileges)
+    };
+    let mut handed = inherited;
+    handed.retain(|listener| listener.is_inherited());
     let settings = &generation.settings;
     // A successor writes it when it takes over.
     let pidfile = settings.pidfile.as_deref().filter(|_| waiting.predecessor.is_none());
@@ -176,7 +195,8 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         .and_then(|()| match &waiting.predecessor {
             Some(predecessor) => poll.add(&predecessor.socket, Token::Predecessor),
             None => poll.add(&control, Token::Control),
-        });
+        })
+        .and_then(|()| candidacy.as_ref().map_or(Ok(()), |candidacy| candidacy.watch(&poll)));
     watch.map_err(|errno| system(&errno))?;
     if let Some(guard) = guard.as_ref().and_then(Guard::pidfd) {
         poll.add(guard, Token::Guard).map_err(|errno| system(&errno))?;
@@ -191,7 +211,8 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let notices = generation.is_foreign().then(|| Notices::watched(&name, &poll)).transpose();
     let notices = notices.map_err(|error| system(&error))?;
     let manager = waiting.predecessor.is_none().then(super::Manager::find).flatten();
-    let policy = Policy::from_settings(settings, generation.listens(), cpu::available);
+    let listens = generation.listens() || !handed.is_empty();
+    let policy = Policy::from_settings(settings, listens, cpu::available);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = settings.config_file.as_deref().map(tracing::field::debug),
@@ -207,7 +228,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     privileges::tell(&generation.privileges);
     launch.hooks.on_starting();
     let seed = slots::now() ^ u64::from(std::process::id());
-    let arbiter = match &waiting.predecessor {
+    let mut arbiter = match &waiting.predecessor {
         Some(predecessor) => {
             let wanted = predecessor.wanted(policy.number_workers);
             let former = predecessor.words.generation;
@@ -215,6 +236,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         }
         None => Arbiter::new(policy, Instant::now(), seed),
     };
+    if waiting.predecessor.is_some() {
+        arbiter.inherit(led);
+    }
     let first = arbiter.generation();
     let mut master = Master {
         arbiter,
@@ -239,6 +263,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         calls,
         notices,
         guard,
+        candidacy,
+        handed,
+        former_master: None,
         title,
         name,
         generations: [(first, generation)].into(),
@@ -261,6 +288,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         changed_signals: ph_signal::disposition::changed(),
         descriptors,
     };
+    master.take_office();
     crate::sys::memory::give_back();
     match master.predecessor {
         Some(_) => master.open_account(),

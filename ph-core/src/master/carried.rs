@@ -22,6 +22,7 @@ use super::certificate::Certificate;
 use super::children::History;
 use super::control::CarriedControl;
 use super::estate::VERSION;
+use super::leader::CarriedCandidacy;
 use crate::arbiter;
 use crate::calls;
 use crate::listen::{CarriedBundle, Plan};
@@ -53,6 +54,7 @@ pub(super) struct Carried {
     pub(super) privileges: Privileges,
     pub(super) bundles: Vec<CarriedBundle>,
     pub(super) control: CarriedControl,
+    pub(super) candidacy: Option<CarriedCandidacy>,
     /// What of a report had been read.
     pub(super) partial: Vec<u8>,
     pub(super) open: Open,

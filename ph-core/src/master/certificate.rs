@@ -100,6 +100,7 @@ fn reason(cause: &Cause, history: &History, watched: bool) -> Option<String> {
             format!("the kernel killed it for want of memory, by the {count}")
         }
         Cause::Itself => history.said.clone()?,
+        Cause::Leadership => "the master leads no more, and its time was over".to_owned(),
         Cause::Hurry => return None,
     })
 }

@@ -14,11 +14,12 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::elector::Standing;
 use crate::listen::{CarriedBundle, Listener};
 
 /// Of all that one master tells another: this message, what is [carried](super::carried) through an exec, and the layout of
 /// the slots. A master of another version can't take over.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// Descriptors in one message, at most: the kernel's limit (`SCM_MAX_FD`).
 const MOST_DESCRIPTORS: usize = 253;
 /// Bytes of words, at most.
@@ -40,6 +41,10 @@ pub(super) struct Words {
     pub(super) listeners: Vec<Heirloom>,
     pub(super) locks: usize,
     pub(super) has_channel: bool,
+    /// The lease that it leads by.
+    pub(super) lease: Option<Standing>,
+    /// Whether that is a lock, of which there is a descriptor.
+    pub(super) has_lock: bool,
     /// Listeners of slots' own. Their numbers are places among the descriptors.
     pub(super) bundles: Vec<CarriedBundle>,
     /// How many descriptors follow.
@@ -53,6 +58,8 @@ pub(super) struct Identity {
     pub(super) pidfile: Option<PathBuf>,
     pub(super) control_socket: PathBuf,
     pub(super) single_instance: bool,
+    /// Which masters are candidates with it, if there are any: the texts of the keys.
+    pub(super) election: Option<[String; 4]>,
 }
 
 /// A listener, in words.
@@ -92,6 +99,8 @@ impl Words {
             listeners: Vec::new(),
             locks: 0,
             has_channel: false,
+            lease: None,
+            has_lock: false,
             bundles: Vec::new(),
             count: 0,
         }
@@ -207,6 +216,7 @@ mod tests {
             pidfile: Some("/run/app.pid".into()),
             control_socket: "/run/app.sock".into(),
             single_instance: false,
+            election: None,
         };
         let mut words = Words::new(3, (2, 5), identity);
         let asked = "tcp://127.0.0.1:0".to_owned();

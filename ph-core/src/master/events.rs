@@ -151,6 +151,19 @@ impl Master<'_> {
                 ("stopping", json!({ "speed": speed, "workers": workers }))
             }
             Note::NotNow { what } => ("not_now", json!({ "what": what })),
+            Note::Leads { token } => ("leader", json!({ "token": token })),
+            Note::StandsBy { leader, reason } => {
+                ("standby", json!({ "leader": leader, "reason": reason }))
+            }
+            Note::Yielding { reason, workers } => {
+                ("yielding", json!({ "reason": reason, "workers": workers }))
+            }
+            Note::CannotListen { reason, delay } => {
+                ("cannot_listen", json!({ "reason": reason, "delay_s": seconds(delay) }))
+            }
+            Note::ElectorEnded { reason, delay } => {
+                ("elector_ended", json!({ "reason": reason, "delay_s": seconds(delay) }))
+            }
             Note::Gap(gap) => ("gap", json!({ "gap_s": seconds(gap) })),
         };
         self.happen(event, fields);

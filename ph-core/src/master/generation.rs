@@ -45,13 +45,20 @@ impl Generation {
         Ok((Self { settings: Arc::new(settings), plan, listeners, privileges }, fresh))
     }
 
+    /// Of a master that does not lead: what it would listen on is opened when it does.
+    pub(super) fn closed(plan: Plan, settings: Settings, privileges: Privileges) -> Self {
+        let plan = plan.owned_by(privileges.account.as_ref().map(|it| (it.uid, it.gid)));
+        Self { settings: Arc::new(settings), plan, listeners: Vec::new(), privileges }
+    }
+
     fn has(&self, listener: &Arc<Listener>) -> bool {
         self.listeners.iter().any(|own| Arc::ptr_eq(own, listener))
     }
 
     /// Whether its workers have anything to accept from.
     pub(super) fn listens(&self) -> bool {
-        !self.listeners.is_empty() || !self.settings.bind.is_empty()
+        let settings = &self.settings;
+        !self.listeners.is_empty() || !settings.bind.is_empty() || settings.unix_socket.is_some()
     }
 
     /// A channel for its workers' connections, if they have any.

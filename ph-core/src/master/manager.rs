@@ -73,7 +73,6 @@ impl Manager {
     /// What of a note concerns it.
     pub(super) fn hear(&self, note: &Note) {
         match note {
-            Note::Started { workers, .. } => self.serving(*workers),
             Note::Scaled { to, .. } | Note::Adapted { to, .. } => {
                 self.send(&format!("STATUS=serving with {to} workers"));
             }
@@ -97,9 +96,14 @@ impl Manager {
     }
 
     /// This master serves.
-    pub(super) fn serving(&self, workers: u32) {
-        let pid = std::process::id();
-        self.send(&format!("READY=1\nMAINPID={pid}\nSTATUS=serving with {workers} workers"));
+    pub(super) fn serving(&self, role: &str, workers: u32) {
+        let (pid, status) = (std::process::id(), status(role, workers));
+        self.send(&format!("READY=1\nMAINPID={pid}\nSTATUS={status}"));
+    }
+
+    /// It leads, or does not.
+    pub(super) fn role(&self, role: &str, workers: u32) {
+        self.send(&format!("STATUS={}", status(role, workers)));
     }
 
     /// Another master has taken over; the manager takes that from this one alone.
@@ -135,6 +139,13 @@ fn watchdog() -> Option<Duration> {
     let ours = text("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
     let micros: u64 = text("WATCHDOG_USEC").filter(|_| ours)?.parse().ok()?;
     (micros > 0).then(|| Duration::from_micros(micros))
+}
+
+fn status(role: &str, workers: u32) -> String {
+    match role {
+        "standby" => "standing by".to_owned(),
+        _ => format!("serving with {workers} workers"),
+    }
 }
 
 fn one_line(text: &str) -> String {

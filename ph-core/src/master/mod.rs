@@ -23,6 +23,7 @@ mod foreign;
 mod generation;
 mod hearing;
 mod last_lines;
+mod leader;
 mod load;
 mod manager;
 mod narrate;
@@ -74,6 +75,7 @@ pub use exposure::exposure;
 use foreign::Notices;
 use generation::Generation;
 use hearing::Hearing;
+use leader::Candidacy;
 use manager::Manager;
 use poll::{Poll, Token};
 pub use predecessor::{Predecessor, decline, is_summoned};
@@ -164,6 +166,12 @@ struct Master<'a> {
     /// Made when the workers of a generation first are programs.
     notices: Option<Notices>,
     guard: Option<Guard>,
+    /// What there is of an election; none where nobody contends.
+    candidacy: Option<Candidacy>,
+    /// Listeners that were handed to this master, and that stay open when it does not lead.
+    handed: Vec<Arc<Listener>>,
+    /// The socket to the master that this one has succeeded, which sees its workers out by the lease of this one.
+    former_master: Option<OwnedFd>,
     title: Title,
     name: String,
     /// Each generation that may still be spawned.
@@ -272,6 +280,9 @@ impl Master<'_> {
             Token::Resolver => self.resolved(),
             Token::Successor => self.hear_successor(),
             Token::Predecessor => self.hear_predecessor(),
+            Token::Elector => self.hear_elector(),
+            Token::ElectorDeath => self.mourn_elector(),
+            Token::Lease => self.lease_is_over(),
         }
     }
 
@@ -287,7 +298,7 @@ impl Master<'_> {
             // Before any of it is done: who is asked to leave looks there for those who stay.
             let board = crate::slots::board(&self.slots);
             board.set_workers(self.arbiter.ready());
-            board.set_resting(self.arbiter.is_resting());
+            board.set_resting(self.arbiter.is_resting() || self.arbiter.yields());
             self.settle_bundles();
             for action in actions {
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
@@ -298,5 +309,6 @@ impl Master<'_> {
             }
             self.register_newborn();
         }
+        self.consent();
     }
 }

@@ -41,6 +41,19 @@ pub(super) fn note(note: &Note) {
         Note::Started { workers, took } => info!(workers, took = ?took, "serving"),
         Note::Stopping { speed, workers } => info!(speed = ?speed, workers, "stopping"),
         Note::NotNow { what } => warn!("not now, in the middle of a change: {what}"),
+        Note::Leads { token } => info!(token, "this master leads"),
+        Note::StandsBy { leader, reason } => match (leader, reason) {
+            (Some(leader), _) => info!("standing by: {leader} leads"),
+            (None, Some(reason)) => warn!("standing by, no leader any more: {reason}"),
+            (None, None) => info!("standing by"),
+        },
+        Note::Yielding { reason, workers } => warn!(workers, "every worker leaves: {reason}"),
+        Note::CannotListen { reason, delay } => {
+            error!(%reason, delay = ?delay, "cannot lead, others may");
+        }
+        Note::ElectorEnded { reason, delay } => {
+            warn!(delay = ?delay, "the elector ended: {reason}; another is started");
+        }
         Note::Gap(gap) => warn!(gap = ?gap, "the master was away; every limit starts anew"),
         // These name a process, and are told with its pid.
         Note::Died { .. } | Note::Killing { .. } => {}
@@ -61,7 +74,10 @@ pub(super) fn died(certificate: &Certificate, cause: &Cause) {
         Cause::Itself | Cause::OutOfMemory => {
             error!(slot, pid, lived = ?lived, requests, "worker crashed: {status}{remark}");
         }
-        Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout => {
+        Cause::BootTimeout(_)
+        | Cause::Timeout(_)
+        | Cause::DrainTimeout
+        | Cause::Leadership => {
             let cause = cause.word();
             warn!(slot, pid, lived = ?lived, requests, cause, "worker ended: {status}{remark}");
         }
@@ -82,6 +98,9 @@ pub(super) fn killing(slot: u32, pid: i32, cause: &Cause, watched: bool) {
         }
         Cause::DrainTimeout => {
             warn!(slot, pid, "worker still here at graceful_timeout: killing it");
+        }
+        Cause::Leadership => {
+            warn!(slot, pid, "worker still here at the end of the lease: killing it");
         }
         _ => info!(slot, pid, "killing worker"),
     }

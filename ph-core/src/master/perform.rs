@@ -6,6 +6,7 @@ use ph_signal::Signal;
 use super::children::Child;
 use super::{Master, foreign, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
+use crate::elector::Command;
 use crate::report::Report;
 use crate::sys::pidfd::Used;
 use crate::sys::{memory, orphans, pidfd, procfs};
@@ -45,6 +46,11 @@ impl Master<'_> {
             Action::HandOver => self.hand_over(),
             Action::EndSuccessor => self.end_successor(),
             Action::Stay => self.settle_in(),
+            Action::StartElector => self.start_elector(),
+            Action::OpenListeners => self.open_listeners(),
+            Action::Resign => self.give_way(Command::Resign),
+            Action::EndCampaign => self.give_way(Command::Stop),
+            Action::KillElector => self.kill_elector(),
             Action::KeepGenerations(keep) => self.keep_generations(&keep),
             Action::Answer { ticket, verdict } => self.control.settle(&self.poll, ticket, &verdict),
             Action::Started => {
@@ -171,7 +177,9 @@ impl Master<'_> {
     fn is_strange(&self, pid: Pid) -> bool {
         let resolver = self.reading.as_ref().and_then(|reading| reading.resolver.pid());
         let successor = self.successor.as_ref().map(|successor| successor.pid);
-        self.children.serial_of(pid).is_none() && ![resolver, successor].contains(&Some(pid))
+        let elector = self.elector_pid();
+        let known = [resolver, successor, elector];
+        self.children.serial_of(pid).is_none() && !known.contains(&Some(pid))
     }
 
     #[inline(never)]
@@ -190,7 +198,10 @@ impl Master<'_> {
     #[inline(never)]
     fn tell(&mut self, note: &Note) {
         if let Some(manager) = &self.manager {
-            manager.hear(note);
+            match note {
+                Note::Started { workers, .. } => manager.serving(self.arbiter.role(), *workers),
+                note => manager.hear(note),
+            }
         }
         if let Note::Died { worker, generation, status, cause, lived } = note {
             return self.certify(worker, *generation, *status, cause, *lived);
@@ -212,6 +223,10 @@ impl Master<'_> {
             Note::ChangeEnded(change) => {
                 narrate::note(note);
                 self.close_account(change.kind);
+            }
+            Note::Leads { .. } | Note::StandsBy { .. } => {
+                self.wear_role();
+                narrate::note(note);
             }
             Note::Killing { worker, cause } => {
                 let watched = self.children.get(worker.serial).is_some_and(Child::is_watched);

@@ -33,6 +33,12 @@ pub(super) enum Token {
     Output(u64),
     /// Programs told something.
     Notices,
+    /// The elector said something, or has gone.
+    Elector,
+    /// The elector ended.
+    ElectorDeath,
+    /// The lease is over.
+    Lease,
 }
 
 /// The kind is in the upper byte: serial numbers don't come near 2^56.
@@ -53,6 +59,9 @@ impl Token {
             Self::Predecessor => (9, 0),
             Self::Output(serial) => (10, serial),
             Self::Notices => (11, 0),
+            Self::Elector => (12, 0),
+            Self::ElectorDeath => (13, 0),
+            Self::Lease => (14, 0),
         };
         kind << KIND | number
     }
@@ -72,6 +81,9 @@ impl Token {
             9 => Some(Self::Predecessor),
             10 => Some(Self::Output(number)),
             11 => Some(Self::Notices),
+            12 => Some(Self::Elector),
+            13 => Some(Self::ElectorDeath),
+            14 => Some(Self::Lease),
             _ => None,
         }
     }

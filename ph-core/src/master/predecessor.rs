@@ -4,11 +4,14 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ph_config::Settings;
+use ph_config::value::choice::Leader;
 
 use super::boot::StartError;
 use super::estate::{self, Identity, Words};
+use super::leader::Candidacy;
 use super::poll::Token;
 use super::{Manager, Master};
 use crate::arbiter::{Event, Speed};
@@ -28,6 +31,8 @@ pub struct Predecessor {
     pub(super) control: OwnedFd,
     pub(super) locks: Vec<Lock>,
     pub(super) channel: Option<Arc<Channel>>,
+    /// What it leads by, where that is a lock.
+    lock: Option<OwnedFd>,
     pub(super) listeners: Vec<Arc<Listener>>,
     pub(super) bundles: Vec<Bundle>,
 }
@@ -70,16 +75,29 @@ impl Predecessor {
         } else {
             None
         };
+        let lock = if words.has_lock { Some(descriptors.next()?) } else { None };
         let mut listeners = Vec::new();
         for heirloom in &words.listeners {
             listeners.push(Arc::new(heirloom.listener(descriptors.next()?).ok()?));
         }
-        Some(Self { socket, words, control, locks, channel, listeners, bundles })
+        Some(Self { socket, words, control, locks, channel, lock, listeners, bundles })
     }
 
     /// Whether it leaves sockets that a service manager had handed to it.
     pub fn inherited(&self) -> bool {
         self.listeners.iter().any(|listener| listener.is_inherited())
+    }
+
+    /// The token and the last moment of the lease that it leads by, if it does, which this candidacy goes on with.
+    pub(super) fn lease(
+        &mut self,
+        candidacy: Option<&mut Candidacy>,
+    ) -> io::Result<Option<(u64, Instant)>> {
+        let (Some(candidacy), Some(standing)) = (candidacy, self.words.lease) else {
+            return Ok(None);
+        };
+        candidacy.succeed(standing, self.lock.take())?;
+        Ok(candidacy.led())
     }
 
     /// Whether these settings can follow the predecessor's.
@@ -138,16 +156,19 @@ impl Identity {
             return Ok(());
         }
         let reason =
-            "proc_name, pidfile, control_socket and single_instance can only change by a restart";
+            "proc_name, pidfile, control_socket, single_instance and leader_* can only change by a restart";
         Err(StartError::Config(reason.to_owned()))
     }
 
     pub(super) fn of(settings: &Settings) -> Self {
+        let election = ["leader", "leader_key", "leader_ttl", "leader_endpoints"];
         Self {
             proc_name: settings.proc_name.clone(),
             pidfile: settings.pidfile.clone(),
             control_socket: settings.control_socket.clone(),
             single_instance: settings.single_instance,
+            election: (settings.leader != Leader::None)
+                .then(|| election.map(|key| settings.text(key).unwrap_or_default().to_owned())),
         }
     }
 }
@@ -157,6 +178,9 @@ impl Master<'_> {
     pub(super) fn hear_predecessor(&mut self) {
         let Some(predecessor) = &self.predecessor else { return };
         let Some(word) = estate::hear(&predecessor.socket) else { return };
+        if let Some(lease) = word.strip_prefix("lease ") {
+            return self.hear_of_lease(lease);
+        }
         self.poll.remove(&predecessor.socket);
         if word == "yours" {
             self.take_over();
@@ -173,8 +197,10 @@ impl Master<'_> {
         current.listeners.iter().for_each(|listener| listener.claim());
         current.plan.adjust(&current.listeners);
         // What of the predecessor's nobody accepts from any more.
-        let left =
-            |listener: &&Arc<Listener>| !self.listeners().any(|own| Arc::ptr_eq(own, listener));
+        let left = |listener: &&Arc<Listener>| {
+            let mut own = self.listeners().chain(&self.handed);
+            !own.any(|own| Arc::ptr_eq(own, listener))
+        };
         predecessor.listeners.iter().filter(left).for_each(|listener| listener.close());
         self.claim_bundles();
         let settings = Arc::clone(&self.current().settings);
@@ -189,12 +215,13 @@ impl Master<'_> {
         }
         self.manager = Manager::find();
         if let Some(manager) = &self.manager {
-            manager.serving(self.arbiter.wanted());
+            manager.serving(self.arbiter.role(), self.arbiter.wanted());
         }
         crate::log::set_limit(settings.log_rotate);
         predecessor.tell("taken");
         tracing::info!("this master has taken over");
         self.hooks.when_ready();
+        self.former_master = Some(predecessor.socket);
         self.feed(Event::TookOver);
     }
 }

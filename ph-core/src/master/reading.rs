@@ -112,9 +112,12 @@ impl Master<'_> {
             return Err(Refusal { code: REFUSED, reason: reason.to_owned() });
         }
         let changes = settings.changes_from(&current.settings);
-        let (candidate, bundles) =
+        let (candidate, bundles) = if self.arbiter.role() == "standby" {
+            (Generation::closed(plan, settings, privileges), Vec::new())
+        } else {
             Generation::open(plan, settings, privileges, &current.listeners, &self.bundles)
-                .map_err(|error| failed(error.to_string()))?;
+                .map_err(|error| failed(error.to_string()))?
+        };
         if candidate.settings.accept == Accept::Lock && self.accept_lock.is_none() {
             self.accept_lock =
                 Some(AcceptLock::create().map_err(|error| failed(error.to_string()))?);
@@ -129,7 +132,7 @@ impl Master<'_> {
             let notices = Notices::watched(&self.name, &self.poll);
             self.notices = Some(notices.map_err(|error| failed(error.to_string()))?);
         }
-        let listens = candidate.listens();
+        let listens = candidate.listens() || !self.handed.is_empty();
         let policy = Policy::from_settings(&candidate.settings, listens, cpu::available);
         self.bundles.extend(bundles);
         self.candidate = Some(candidate);

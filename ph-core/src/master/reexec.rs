@@ -83,7 +83,7 @@ impl Master<'_> {
         self.former = None;
         tracing::info!("this program has taken over");
         if let Some(manager) = &self.manager {
-            manager.serving(self.arbiter.wanted());
+            manager.serving(self.arbiter.role(), self.arbiter.wanted());
         }
         self.hooks.when_ready();
     }
@@ -126,6 +126,7 @@ impl Master<'_> {
                 .map(|bundle| bundle.carry(|listener| number(listener.as_fd())))
                 .collect(),
             control: self.control.carry(),
+            candidacy: self.carry_candidacy(),
             partial: self.hearing.partial().to_vec(),
             open: Open {
                 slots: self.slots.fd().map(number).ok_or(io::ErrorKind::NotFound)?,
@@ -138,8 +139,8 @@ impl Master<'_> {
                     .channel
                     .as_ref()
                     .map(|channel| (number(channel.giving()), number(channel.as_fd()))),
-                listeners: current
-                    .listeners
+                listeners: self
+                    .inheritance()
                     .iter()
                     .map(|listener| (Heirloom::of(listener), number(listener.as_fd())))
                     .collect(),
@@ -160,7 +161,8 @@ impl Master<'_> {
         kept.extend(programs.map(|foreign| foreign.output.as_fd()));
         kept.extend(self.locks.iter().map(AsFd::as_fd));
         kept.extend(self.channel.iter().flat_map(|it| [it.giving(), it.as_fd()]));
-        kept.extend(self.current().listeners.iter().map(AsFd::as_fd));
+        kept.extend(self.inheritance().iter().map(AsFd::as_fd));
+        kept.extend(self.kept_candidacy());
         kept.extend(self.bundles.iter().flat_map(Bundle::listeners).map(AsFd::as_fd));
         kept.extend(self.guard.as_ref().and_then(Guard::lifeline));
         kept.extend(log::shelf().map(Shelf::ends).into_iter().flat_map(<[_; 2]>::from));

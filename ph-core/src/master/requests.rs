@@ -37,6 +37,7 @@ impl Master<'_> {
                 match request {
                     // Nobody is there to read it.
                     Request::Status
+                    | Request::LeaderStatus
                     | Request::Why(_)
                     | Request::ConfigGet(_)
                     | Request::ConfigAll => {
@@ -54,6 +55,10 @@ impl Master<'_> {
     fn handle(&mut self, client: u64, call: ph_rpc::Ticket, request: Request) {
         let outcome = match request {
             Request::Status => Ok(self.status()),
+            Request::LeaderStatus => Ok(match self.leadership() {
+                Value::Nil => Value::Map(vec![("role".into(), self.arbiter.role().into())]),
+                leadership => leadership,
+            }),
             Request::Why(slot) => self.why(slot),
             Request::ConfigGet(key) => self.config_get(&key),
             Request::ConfigAll => Ok(self.config_all()),

@@ -22,6 +22,7 @@ use super::events::Events;
 use super::foreign::{Foreign, Notices};
 use super::generation::Generation;
 use super::hearing::Hearing;
+use super::leader::{Candidacy, CarriedCandidacy};
 use super::poll::{Poll, Token};
 use super::pressure::Pressure;
 use super::reexec::{self, RESUME, RETURNED};
@@ -121,6 +122,7 @@ struct Fresh {
     accept_lock: Option<AcceptLock>,
     processes: Vec<PidFd>,
     guard: Option<Guard>,
+    candidacy: Option<Candidacy>,
     changed_signals: ph_signal::SignalSet,
 }
 
@@ -160,6 +162,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     let name = &settings.proc_name;
     title.set(format_args!("ph: master [{name}]"));
+    let candidacy = Candidacy::of(settings).map_err(|error| system(&error))?;
     let memory = fds::copy(carried.open.slots).map_err(|error| system(&error))?;
     let slots = slots::adopt(memory).map_err(|error| system(&error))?;
     let calls = carried.open.calls.map(fds::copy).transpose().map_err(|error| system(&error))?;
@@ -179,9 +182,12 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
         poll.add(&process, Token::Death(key.serial)).map_err(|errno| system(&errno))?;
         processes.push(process);
     }
+    // The shelf of the former program, whose number is adopted later.
+    let shelf = carried.candidacy.as_ref().and_then(CarriedCandidacy::shelf);
+    let shelf = shelf.transpose().map_err(|error| system(&error))?;
     let guard = match std::process::id() {
         1 => None,
-        _ => Some(Guard::start(slots::COUNT, &mut title, name).map_err(|error| system(&error))?),
+        _ => Some(Guard::start(slots::COUNT, &mut title, name, shelf.as_ref()).map_err(|error| system(&error))?),
     };
     if let Some(pidfd) = guard.as_ref().and_then(Guard::pidfd)
         && let Err(errno) = poll.add(pidfd, Token::Guard)
@@ -190,7 +196,18 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
         return Err(system(&errno));
     }
     let changed_signals = ph_signal::disposition::changed();
-    Ok(Fresh { title, slots, calls, signals, poll, accept_lock, processes, guard, changed_signals })
+    Ok(Fresh {
+        title,
+        slots,
+        calls,
+        signals,
+        poll,
+        accept_lock,
+        processes,
+        guard,
+        candidacy,
+        changed_signals,
+    })
 }
 
 /// Takes every descriptor that there is a number of; each is there, or the former program was wrong.
@@ -209,6 +226,7 @@ fn take_over<'a>(
         accept_lock,
         processes,
         guard,
+        candidacy,
         changed_signals,
     } = fresh;
     let adopt = |number: RawFd| fds::adopt(number);
@@ -227,6 +245,13 @@ fn take_over<'a>(
     poll.add(&hearing, Token::Reports)?;
     let control = Control::resume(carried.control, &settings.control_socket, &poll, adopt)?;
     poll.add(&control, Token::Control)?;
+    let candidacy = match (candidacy, carried.candidacy) {
+        (Some(candidacy), Some(carried)) => {
+            candidacy.watch(&poll)?;
+            Some(candidacy.resume(carried, adopt, &poll)?)
+        }
+        _ => None,
+    };
     let mut locks = Vec::with_capacity(open.locks.len());
     for number in open.locks {
         locks.push(Lock::inherit(adopt(number)?).ok_or(io::ErrorKind::InvalidData)?);
@@ -279,10 +304,15 @@ fn take_over<'a>(
     let name = settings.proc_name.clone();
     let settings = Arc::new(settings);
     let (plan, privileges) = (carried.plan, carried.privileges);
-    let generation = Generation { settings, plan, listeners, privileges };
+    let mut generation = Generation { settings, plan, listeners, privileges };
     let policy = Policy::from_settings(&generation.settings, generation.listens(), cpu::available);
+    let handed = generation.listeners.iter().filter(|listener| listener.is_inherited());
+    let handed = handed.cloned().collect();
     let seed = slots::now() ^ u64::from(std::process::id());
     let arbiter = Arbiter::resume(policy, carried.arbiter, carried.stamp.packed, seed);
+    if arbiter.role() == "standby" {
+        generation.listeners.clear();
+    }
     let generations = BTreeMap::from([(arbiter.generation(), generation)]);
     Ok(Master {
         arbiter,
@@ -307,6 +337,9 @@ fn take_over<'a>(
         calls,
         notices,
         guard,
+        candidacy,
+        handed,
+        former_master: None,
         title,
         name,
         generations,

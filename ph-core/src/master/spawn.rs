@@ -1,6 +1,6 @@
 //! Making a worker: a fork, and what the child does before it is the application's.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ pub(super) enum SpawnError {
     System(#[from] SysError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error("no worker without the lease: {0}")]
+    Lease(std::io::Error),
 }
 
 /// A process that was forked in the batch under way.
@@ -125,8 +127,12 @@ impl Master<'_> {
         self.title.lay_out(format_args!("ph: worker {} [{}]", key.slot, self.name));
         let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
         let own = self.own_listeners(key.slot, generation)?;
+        let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
         match fork::fork()? {
-            Forked::Child => self.become_worker(key, generation, cell, master, cpus.as_ref(), own),
+            Forked::Child => {
+                let lock = lock.as_ref();
+                self.become_worker(key, generation, cell, master, cpus.as_ref(), own, lock)
+            }
             Forked::Parent(pid) => Ok(pid),
         }
     }
@@ -200,8 +206,11 @@ impl Master<'_> {
         master: Pid,
         cpus: Option<&CpuSet>,
         own: Option<Vec<Arc<Listener>>>,
+        lock: Option<&OwnedFd>,
     ) -> ! {
-        if !fork::die_with(master) {
+        // The master may have been stopped for any time between its decision and the fork.
+        let may_work = slots::board(&self.slots).lease().is_good();
+        if !fork::die_with(master) || !may_work {
             fork::leave(1);
         }
         fork::lead_group(Pid::from_raw(0));
@@ -218,6 +227,7 @@ impl Master<'_> {
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
+        let kept = kept.chain(lock.map(|lock| lock.as_fd()));
         fds::close_all_but(&kept.chain(log::descriptors()).chain([say]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);

@@ -43,7 +43,7 @@ impl Master<'_> {
         map([
             ("app", settings.proc_name.as_str().into()),
             ("state", snapshot.state.into()),
-            ("role", "standalone".into()),
+            ("role", self.arbiter.role().into()),
             ("pid", std::process::id().into()),
             ("version", env!("CARGO_PKG_VERSION").into()),
             ("generation", snapshot.generation.into()),
@@ -63,6 +63,7 @@ impl Master<'_> {
                 self.accept_lock.and_then(|lock| lock.holder()).map_or(Value::Nil, Value::from),
             ),
             ("log", map([("lost", log::lost().into()), ("rotated", log::rotated().into())])),
+            ("leadership", self.leadership()),
             ("guard_pid", guard.map_or(Value::Nil, |pid| pid.as_raw().into())),
         ])
     }

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use nix::unistd::Pid;
 use ph_config::value::choice::UpgradeMode;
@@ -17,6 +18,8 @@ use super::poll::Token;
 use super::predecessor::VARIABLE;
 use super::{Errand, Master, QUESTION, Successor};
 use crate::arbiter::Event;
+use crate::elector::Standing;
+use crate::listen::Listener;
 use crate::sys::lock::PidFile;
 use crate::sys::orphans;
 
@@ -67,7 +70,8 @@ impl Master<'_> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         rustix::io::ioctl_fionbio(&theirs, false)?;
-        let (words, mut descriptors) = self.estate()?;
+        let lease = self.lease_to_hand_over()?;
+        let (words, mut descriptors) = self.estate(lease.as_ref())?;
         let mut command = Command::new(&self.program.path);
         if errand == Errand::Answer {
             descriptors.clear();
@@ -101,7 +105,10 @@ impl Master<'_> {
     }
 
     /// What there is to hand over.
-    fn estate(&self) -> io::Result<(Words, Vec<BorrowedFd<'_>>)> {
+    fn estate<'a>(
+        &'a self,
+        lease: Option<&'a (Standing, Option<OwnedFd>)>,
+    ) -> io::Result<(Words, Vec<BorrowedFd<'a>>)> {
         let current = self.current();
         let settings = &current.settings;
         let identity = Identity::of(settings);
@@ -114,7 +121,12 @@ impl Master<'_> {
             descriptors.extend([channel.giving(), channel.as_fd()]);
             words.has_channel = true;
         }
-        for listener in &current.listeners {
+        if let Some((standing, lock)) = lease {
+            words.lease = Some(*standing);
+            words.has_lock = lock.is_some();
+            descriptors.extend(lock.as_ref().map(AsFd::as_fd));
+        }
+        for listener in self.inheritance() {
             words.listeners.push(Heirloom::of(listener));
             descriptors.push(listener.as_fd());
         }
@@ -130,14 +142,32 @@ impl Master<'_> {
         Ok((words, descriptors))
     }
 
+    /// The listeners that go along: those that are open. Of a master that does not lead, those that were handed to it.
+    pub(super) fn inheritance(&self) -> &[Arc<Listener>] {
+        let listeners = &self.current().listeners;
+        if listeners.is_empty() { &self.handed } else { listeners }
+    }
+
     /// The successor said something, or has gone.
     pub(super) fn hear_successor(&mut self) {
         let Some(successor) = &self.successor else { return };
         let Some(word) = estate::hear(&successor.socket) else { return };
+        if let Some(lease) = word.strip_prefix("lease ") {
+            return self.hear_of_lease(lease);
+        }
+        if self.arbiter.is_handed_over() {
+            // Whatever else it says is not for us; it may have gone.
+            self.poll.remove(&successor.socket);
+            return;
+        }
         let answers = successor.errand == Errand::Answer;
         let event = match word.split_once(' ') {
             _ if word == "ready" && answers => Event::ProgramReady,
             _ if word == "ready" => return self.feed(Event::SuccessorReady),
+            // It goes on telling of the lease, if there is one.
+            _ if word == "taken" && self.candidacy.is_some() => {
+                return self.feed(Event::SuccessorServes);
+            }
             _ if word == "taken" => Event::SuccessorServes,
             Some(("failed", reason)) => Event::SuccessorFailed { reason: reason.to_owned() },
             _ => {
@@ -156,6 +186,9 @@ impl Master<'_> {
 
     /// It is ready, and may have what two masters can't both have.
     pub(super) fn bequeath(&mut self) {
+        // From here on the lease is renewed by the other's elector.
+        self.dismiss_elector();
+        self.pass_on_lease();
         let Some(successor) = &self.successor else { return };
         // If it has gone, its socket says so.
         let _ = estate::say(&successor.socket, "yours");
@@ -189,6 +222,9 @@ impl Master<'_> {
         let Some(Successor { socket, pid, .. }) = self.successor.take() else { return };
         self.poll.remove(&socket);
         self.recover_bundles();
+        if self.candidacy.is_some() && self.elector_pid().is_none() && self.outcome.is_none() {
+            self.start_elector();
+        }
         self.stay(pid);
         // Our child until it is reaped, as an orphan is: its pid and group are nobody else's.
         let _ = ph_signal::killpg(pid.as_raw(), Signal::KILL);
@@ -205,7 +241,7 @@ impl Master<'_> {
             }
         }
         if let Some(manager) = &self.manager {
-            manager.serving(self.arbiter.wanted());
+            manager.serving(self.arbiter.role(), self.arbiter.wanted());
         }
     }
 }

@@ -5,11 +5,13 @@
 //! there with a few stores, so that telling "busy" from "stuck" costs no system call and wakes nobody.
 //!
 //! Layout, version 1, native byte order: a header page (`magic` u64, `version` u32, `slot_size` u32,
-//! `slot_count` u32, and from byte 128 the [`Board`]), then [`COUNT`] slots of [`SIZE`] bytes, each on cache lines of
+//! `slot_count` u32, from byte 128 the [`Board`], and in that from byte 384 the [`Lease`]: `contended` u32, an unused u32,
+//! `token` u64, `deadline` u64), then [`COUNT`] slots of [`SIZE`] bytes, each on cache lines of
 //! its own.
 
 mod atomic;
 mod claim;
+mod lease;
 mod text;
 
 use std::os::fd::OwnedFd;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use claim::Claim;
+pub use lease::{Lease, boot_clock};
 pub use text::Text;
 
 use crate::log::Tally;
@@ -153,7 +156,11 @@ pub struct Board {
     stopping: AtomicU32,
     resting: AtomicU32,
     log: Tally,
+    lease: Lease,
 }
+
+/// Where programs look for it: 384 bytes from the table's beginning.
+const _: () = assert!(std::mem::offset_of!(Board, lease) == 256);
 
 impl Board {
     /// Connections that all workers hold together have become more by `by`. A worker says so of its own; the master
@@ -190,6 +197,11 @@ impl Board {
     /// Whether who leaves is succeeded by nobody, for the time being.
     pub fn is_resting(&self) -> bool {
         self.resting.load(Relaxed) != 0
+    }
+
+    /// Whether the master leads, and until when.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// What the writers of the log know together.

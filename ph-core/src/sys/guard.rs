@@ -3,7 +3,9 @@
 //! It holds the reading end of the *lifeline*, a pipe whose writing end only the master has, and sleeps in a read
 //! of it. When the master is gone, however it went, the read returns the end of the file; the guard then KILLs
 //! every process group on the *board* and exits. A byte in the pipe tells it to go and leave them alone: another guard
-//! has its place. The board is memory that the two share and workers never
+//! has its place; another byte, to look at the board again. There a time may stand at which the groups end although the master
+//! lives (it may be stopped): the end of the lease by which it leads. Renewals are stores; the guard looks again when it would act, and
+//! goes on guarding. The board is memory that the two share and workers never
 //! see, so that watching a worker costs the master one store, and a worker can't have a stranger killed.
 //!
 //! It is forked twice and orphaned before the master becomes a subreaper, so that it is not the master's child: a
@@ -11,10 +13,14 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::{Pid, pipe2};
 
 use super::fork::{self, Forked};
@@ -22,11 +28,19 @@ use super::pidfd::PidFd;
 use super::shared::SharedTable;
 use super::title::Title;
 use super::{SysError, fds};
+use crate::log::Shelf;
+use crate::slots::boot_clock;
+
+/// What the pipe says.
+const STAND_DOWN: u8 = 0;
+const LOOK: u8 = 1;
 
 /// The guard, from the master's side. Dropping it ends the guard, and with it all that is on the board.
 #[derive(Debug)]
 pub struct Guard {
     board: SharedTable<AtomicI32>,
+    /// When the groups end at the latest; as the guard last had to be told.
+    end: Option<u64>,
     running: Option<Running>,
 }
 
@@ -39,15 +53,34 @@ struct Running {
 
 /// Has the guard at the other end go, and leave everyone alone.
 fn stand_down(lifeline: OwnedFd) {
-    let _ = std::fs::File::from(lifeline).write_all(&[0]);
+    let _ = std::fs::File::from(lifeline).write_all(&[STAND_DOWN]);
 }
 
 impl Guard {
     /// Starts a guard with a board for `places` groups. Makes the calling process a subreaper.
-    pub fn start(places: usize, title: &mut Title, name: &str) -> Result<Self, SysError> {
+    /// What lies on the `shelf` it takes away when it has ended them for the sake of time.
+    pub fn start(
+        places: usize,
+        title: &mut Title,
+        name: &str,
+        shelf: Option<&Shelf>,
+    ) -> Result<Self, SysError> {
         let board = SharedTable::<AtomicI32>::anonymous(places)?;
-        let running = Some(launch(&board, title, name)?);
-        Ok(Self { board, running })
+        let running = Some(launch(&board, title, name, shelf)?);
+        Ok(Self { board, end: None, running })
+    }
+
+    /// Ends the groups at this time of `CLOCK_BOOTTIME`, in nanoseconds, unless another is told before.
+    pub fn end_at(&mut self, end: Option<u64>) {
+        self.board.head::<AtomicU64>().store(end.unwrap_or(0), Relaxed);
+        // One that waits for an earlier time looks at the board then.
+        let waits = self.end.is_some_and(|before| boot_clock() < before);
+        self.end = end;
+        if let (false, Some(running)) = (waits || end.is_none(), &self.running)
+            && let Err(errno) = nix::unistd::write(&running.lifeline, &[LOOK])
+        {
+            tracing::error!(%errno, "the guard can't be told of the lease");
+        }
     }
 
     /// Takes note that the guard has died; what it was.
@@ -56,9 +89,14 @@ impl Guard {
     }
 
     /// Starts another in the place of a dead one, and returns its descriptor. The board, and what is on it, stays.
-    pub fn restart(&mut self, title: &mut Title, name: &str) -> Result<&PidFd, SysError> {
+    pub fn restart(
+        &mut self,
+        title: &mut Title,
+        name: &str,
+        shelf: Option<&Shelf>,
+    ) -> Result<&PidFd, SysError> {
         self.dismiss();
-        let running = launch(&self.board, title, name)?;
+        let running = launch(&self.board, title, name, shelf)?;
         Ok(&self.running.insert(running).pidfd)
     }
 
@@ -104,6 +142,7 @@ fn launch(
     board: &SharedTable<AtomicI32>,
     title: &mut Title,
     name: &str,
+    shelf: Option<&Shelf>,
 ) -> Result<Running, SysError> {
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from);
     let (listen, lifeline) = pipe().map_err(SysError::call("make the lifeline"))?;
@@ -120,7 +159,7 @@ fn launch(
     let middle = match forked? {
         Forked::Parent(pid) => pid,
         Forked::Child => match fork::fork() {
-            Ok(Forked::Child) => watch_over(listen, board, title, name),
+            Ok(Forked::Child) => watch_over(listen, board, title, name, shelf),
             Ok(Forked::Parent(guard)) => {
                 let sent = std::fs::File::from(report).write_all(&guard.as_raw().to_ne_bytes());
                 fork::leave(u8::from(sent.is_err()))
@@ -156,23 +195,69 @@ fn know_guard(
 }
 
 /// The guard's whole life, with every signal blocked: nothing but KILL ends it before the master does.
-fn watch_over(listen: OwnedFd, board: &SharedTable<AtomicI32>, title: &mut Title, name: &str) -> ! {
+fn watch_over(
+    listen: OwnedFd,
+    board: &SharedTable<AtomicI32>,
+    title: &mut Title,
+    name: &str,
+    shelf: Option<&Shelf>,
+) -> ! {
     // A session of its own keeps it off the terminal; a directory of its own would keep a mount busy.
     let _ = nix::unistd::setsid();
     let _ = nix::unistd::chdir("/");
-    fds::close_all_but(&[listen.as_fd()].into_iter());
+    let kept = [Some(listen.as_fd()), shelf.map(|shelf| shelf.ends().1)];
+    fds::close_all_but(&kept.into_iter().flatten());
     let _ = fds::silence();
     title.set(format_args!("ph: guard [{name}]"));
     let mut lifeline = std::fs::File::from(listen);
-    let mut byte = [0];
-    if matches!(lifeline.read(&mut byte), Ok(1..)) {
-        fork::leave(0);
+    let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC);
+    let mut served = 0;
+    loop {
+        let end = board.head::<AtomicU64>().load(Relaxed);
+        if end != 0 && end != served && end <= boot_clock() {
+            end_groups(board);
+            if let Some(shelf) = shelf {
+                shelf.clear();
+            }
+            served = end;
+        }
+        if wait(&lifeline, timer.as_ref().ok(), (end != served).then_some(end)) {
+            let mut byte = [STAND_DOWN];
+            match lifeline.read(&mut byte) {
+                Ok(1..) if byte == [LOOK] => {}
+                Ok(1..) => fork::leave(0),
+                _ => break,
+            }
+        }
     }
+    end_groups(board);
+    fork::leave(0)
+}
+
+/// Waits until the master says something or is gone, or until this time; whether it was the former. A time of zero is none.
+fn wait(lifeline: &std::fs::File, timer: Option<&TimerFd>, until: Option<u64>) -> bool {
+    let set = |timer: &&TimerFd| match until.filter(|until| *until != 0) {
+        Some(until) => {
+            let at = TimeSpec::from_duration(Duration::from_nanos(until));
+            timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME).is_ok()
+        }
+        None => timer.unset().is_ok(),
+    };
+    let mut waited = vec![PollFd::new(lifeline.as_fd(), PollFlags::POLLIN)];
+    let timer = timer.filter(set);
+    waited.extend(timer.map(|timer| PollFd::new(timer.as_fd(), PollFlags::POLLIN)));
+    // Without a timer: often enough.
+    let blind = until.is_some() && timer.is_none();
+    let timeout = if blind { PollTimeout::from(50u8) } else { PollTimeout::NONE };
+    let _ = poll(&mut waited, timeout);
+    waited[0].any().unwrap_or(true)
+}
+
+fn end_groups(board: &SharedTable<AtomicI32>) {
     for place in board.items() {
         let group = place.load(Relaxed);
         if group > 1 {
             let _ = ph_signal::killpg(group, ph_signal::Signal::KILL);
         }
     }
-    fork::leave(0)
 }

@@ -65,12 +65,17 @@ impl Lock {
     ///
     /// It lies in `/run/lock`, which services with a private `/tmp` share as well; without that, in `/tmp`.
     pub fn single_instance(name: &str) -> Result<Self, LockError> {
-        let user = nix::unistd::geteuid();
-        let folder = Path::new("/run/lock");
-        let writable = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
-        let folder = if writable { folder } else { Path::new("/tmp") };
-        Self::take(&folder.join(format!("ph-{user}-{name}.lock")))
+        Self::take(&shared(name, "lock"))
     }
+}
+
+/// A file that all masters of this host and user find by a name.
+pub fn shared(name: &str, ending: &str) -> PathBuf {
+    let user = nix::unistd::geteuid();
+    let folder = Path::new("/run/lock");
+    let writable = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
+    let folder = if writable { folder } else { Path::new("/tmp") };
+    folder.join(format!("ph-{user}-{name}.{ending}"))
 }
 
 impl AsFd for Lock {

@@ -20,6 +20,8 @@ pub unsafe trait Shareable: Sync {}
 
 // SAFETY: an atomic integer alone; every bit pattern is a value.
 unsafe impl Shareable for std::sync::atomic::AtomicI32 {}
+// SAFETY: the same.
+unsafe impl Shareable for std::sync::atomic::AtomicU64 {}
 // SAFETY: repr(C), atomic integers and padding; every bit pattern is a value.
 unsafe impl Shareable for crate::slots::Slot {}
 // SAFETY: repr(C), atomic integers and padding; every bit pattern is a value.

@@ -14,6 +14,7 @@ use crate::arbiter::{self, Event, ScaleBy, Slots, Speed};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::master) enum Request {
     Status,
+    LeaderStatus,
     Why(u32),
     ConfigGet(String),
     ConfigAll,
@@ -34,6 +35,7 @@ pub(in crate::master) enum Change {
     Stop(Speed),
     Restart(Slots),
     StopWorker(u32),
+    Resign,
 }
 
 impl Change {
@@ -46,6 +48,7 @@ impl Change {
             Self::Stop(speed) => Event::Stop { asked, speed },
             Self::Restart(slots) => Event::Restart { asked, slots },
             Self::StopWorker(slot) => Event::StopWorker { asked, slot },
+            Self::Resign => Event::Resign { asked },
         }
     }
 }
@@ -88,6 +91,12 @@ pub(super) fn service() -> Service<Inbox> {
             change(inbox, ticket, Change::StopWorker(slot))
         })
         .doc("Ends a worker, and wants one less.")
+        .later("leader_status", |inbox: &mut Inbox, ticket| {
+            ask(inbox, ticket, Request::LeaderStatus)
+        })
+        .doc("Who leads, and how long for.")
+        .later("leader_resign", |inbox: &mut Inbox, ticket| change(inbox, ticket, Change::Resign))
+        .doc("Lets others lead; answered when no worker is left here and they may.")
         .later("reopen_logs", |inbox: &mut Inbox, ticket| ask(inbox, ticket, Request::ReopenLogs))
         .doc("Reopens the log, here and in the workers.")
         .later("why", |inbox: &mut Inbox, ticket, Id(slot): Id| {

@@ -127,6 +127,8 @@ impl Master<'_> {
         descriptors.extend(listeners.iter().map(|listener| listener.as_fd()));
         let next = descriptors.len() as i32;
         descriptors.extend([slots, self.hearing.kept()]);
+        let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
+        descriptors.extend(lock.as_ref().map(OwnedFd::as_fd));
         let cpus = binding::of(&settings.cpu_affinity, key.slot)?;
         let orders = Orders {
             master: std::process::id() as i32,
@@ -184,6 +186,9 @@ impl Master<'_> {
         }
         if let Some(limit) = settings.timeout {
             set.push(("WATCHDOG_USEC".into(), limit.as_micros().to_string().into()));
+        }
+        if let Some(token) = self.arbiter.token() {
+            set.push(("PH_FENCING_TOKEN".into(), token.to_string().into()));
         }
         set.extend(python::settings(settings));
         let own = settings.environment.iter();

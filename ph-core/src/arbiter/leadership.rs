@@ -1,0 +1,461 @@
+//! Who of several masters has workers: the one that leads.
+//!
+//! ```text
+//!             elected             listeners open           asked to resign, nearly over
+//!  Standby ────────────► Opening ────────────────► Leading ────────────────────────────► Leaving
+//!     ▲                     │ can't be had                   lost, over: KILL               │ nobody left: the lease is
+//!     └─────────────────────┴───────────────────────────────────────────────────────────────┘ given up
+//! ```
+//!
+//! Only a leader's seats are filled. A lease ends at an instant, whatever is heard or not heard until then: workers are asked to
+//! leave when a renewal is overdue, or when `graceful_timeout` would not fit in otherwise, whichever is later; who is still there at the instant
+//! is killed. A renewal that comes meanwhile fills the seats again.
+//!
+//! A master that stops gives its lease up once the last worker is gone, and ends once its elector has.
+
+use std::time::{Duration, Instant};
+
+use super::action::{Action, Cause, Note, Outcome, Verdict};
+use super::event::{Speed, Ticket};
+use super::policy::{Lease, Policy};
+use super::request::{answer, failed};
+use super::seat::back_off;
+use super::why::Why;
+use super::worker::State;
+use super::{Arbiter, Phase, kill};
+
+const FAILED: i64 = 1;
+const REFUSED: i64 = 4;
+
+/// How long an elector may take to give the lease up and to end.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// What an arbiter knows of the election that its master is a candidate of.
+#[derive(Clone, Debug)]
+pub(super) struct Leadership {
+    pub(super) stage: Stage,
+    /// No candidate before then: what it would listen on could not be had.
+    pub(super) aside: Option<Instant>,
+    /// How often in a row.
+    pub(super) refusals: u32,
+    /// When to start another elector.
+    pub(super) elector: Option<Instant>,
+    /// How many have ended in a row without having been of use.
+    pub(super) failures: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// Another leads, or nobody; `heard` once the campaign has told anything of it.
+    Standby { leader: Option<String>, heard: bool },
+    /// Elected, and what the workers listen on is being opened.
+    Opening(Term),
+    Leading(Term),
+    /// Everybody leaves, and then the lease is given up.
+    Leaving { term: Term, reason: String, began: Instant, asked: Vec<Ticket> },
+    /// The lease is given up for good: the elector is to end by then.
+    Farewell { until: Instant },
+    /// There is no elector any more, nor will there be.
+    Over,
+}
+
+/// How long a leader leads if it hears nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) token: u64,
+    /// Who is there then is killed.
+    pub(super) until: Instant,
+    /// From then on everybody is asked to leave.
+    pub(super) drain: Instant,
+}
+
+impl Term {
+    /// A renewal is due after a third of the lease, and is tried twice within two thirds. Before that nothing is amiss, however
+    /// long workers may take to leave.
+    fn new(token: u64, until: Instant, lease: &Lease, policy: &Policy, now: Instant) -> Self {
+        let overdue = now + lease.ttl * 6 / 10;
+        let latest = policy.graceful_timeout.and_then(|limit| until.checked_sub(limit));
+        let drain = latest.map_or(overdue, |latest| latest.max(overdue)).min(until);
+        Self { token, until, drain }
+    }
+}
+
+impl Leadership {
+    pub(super) fn new() -> Self {
+        let stage = Stage::Standby { leader: None, heard: false };
+        Self { stage, aside: None, refusals: 0, elector: None, failures: 0 }
+    }
+
+    /// The lease that this master has, if it has one.
+    pub(super) fn term(&self) -> Option<Term> {
+        match &self.stage {
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
+                Some(*term)
+            }
+            Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over => None,
+        }
+    }
+
+    /// When something has to be decided.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        let drain = match &self.stage {
+            Stage::Leading(term) => Some(term.drain),
+            Stage::Farewell { until } => Some(*until),
+            _ => None,
+        };
+        let until = self.term().map(|term| term.until);
+        [drain, until, self.aside, self.elector].into_iter().flatten()
+    }
+}
+
+impl Arbiter {
+    /// The master takes part in no election, leads, or stands by.
+    pub fn role(&self) -> &'static str {
+        match self.lead.as_ref().map(Leadership::term) {
+            None => "standalone",
+            Some(Some(_)) => "leader",
+            Some(None) => "standby",
+        }
+    }
+
+    /// The token under which this master leads.
+    pub fn token(&self) -> Option<u64> {
+        self.lead.as_ref()?.term().map(|term| term.token)
+    }
+
+    /// Who leads instead, as far as it is known.
+    pub fn leader(&self) -> Option<&str> {
+        match &self.lead.as_ref()?.stage {
+            Stage::Standby { leader, .. } => leader.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the elector may take a lease, or renew it once.
+    pub fn consents(&self) -> bool {
+        let Some(lead) = &self.lead else { return false };
+        match lead.stage {
+            Stage::Standby { .. } => {
+                let ends = matches!(self.phase, Phase::Stopping { .. } | Phase::Over);
+                // A successor begins with the role that this one has.
+                !ends && lead.aside.is_none() && self.upgrade.is_none()
+            }
+            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => true,
+            Stage::Farewell { .. } | Stage::Over => false,
+        }
+    }
+
+    /// Whether this master has workers.
+    pub(super) fn works(&self) -> bool {
+        match self.lead.as_ref().map(|lead| &lead.stage) {
+            None => true,
+            Some(Stage::Leading(term)) => self.now < term.drain,
+            Some(_) => false,
+        }
+    }
+
+    /// Whether who leaves now has no successor here, because others lead or may soon.
+    pub fn yields(&self) -> bool {
+        !self.works()
+    }
+
+    /// Whether a start is over although nobody works.
+    pub(super) fn stands_by(&self) -> bool {
+        let stage = self.lead.as_ref().map(|lead| &lead.stage);
+        matches!(stage, Some(Stage::Standby { heard: true, .. }))
+    }
+
+    /// The successor of a master that leads, or that stands by. To be said before its first step.
+    pub fn inherit(&mut self, led: Option<(u64, Instant)>) {
+        let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease) else { return };
+        lead.stage = match led {
+            Some((token, until)) => {
+                Stage::Leading(Term::new(token, until, lease, &self.policy, self.now))
+            }
+            None => Stage::Standby { leader: None, heard: true },
+        };
+    }
+
+    /// The first elector, unless there is one already that this master is to take over.
+    pub(super) fn campaign(&mut self, out: &mut Vec<Action>) {
+        let fresh = |lead: &Leadership| matches!(lead.stage, Stage::Standby { heard: false, .. });
+        if self.lead.as_ref().is_some_and(fresh) {
+            out.push(Action::StartElector);
+        }
+    }
+
+    pub(super) fn elected(
+        &mut self,
+        now: Instant,
+        token: u64,
+        until: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease) else { return };
+        let next = Term::new(token, until, lease, &self.policy, now);
+        lead.failures = 0;
+        match &mut lead.stage {
+            Stage::Standby { .. } => {
+                let ends = matches!(self.phase, Phase::New | Phase::Stopping { .. } | Phase::Over);
+                if !ends && until > now {
+                    lead.stage = Stage::Opening(next);
+                    out.push(Action::OpenListeners);
+                }
+            }
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. }
+                if term.token == token =>
+            {
+                // What is over is over.
+                if term.until > now {
+                    *term = next;
+                }
+            }
+            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => {
+                self.lapse(now, "the lease was lost, and won anew", out);
+            }
+            Stage::Farewell { .. } | Stage::Over => {}
+        }
+    }
+
+    pub(super) fn listeners_opened(&mut self, out: &mut Vec<Action>) {
+        let Some(lead) = &mut self.lead else { return };
+        let Stage::Opening(term) = lead.stage else { return };
+        lead.refusals = 0;
+        lead.stage = Stage::Leading(term);
+        for seat in self.seats.values_mut() {
+            seat.forget_crashes();
+        }
+        out.push(Action::Tell(Note::Leads { token: term.token }));
+        self.forget_load();
+    }
+
+    pub(super) fn listeners_refused(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
+        let jitter = self.jitter.next();
+        let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease) else { return };
+        if !matches!(lead.stage, Stage::Opening(_)) {
+            return;
+        }
+        // As long as others have a chance, at least.
+        let delay = lease.ttl.max(back_off(&self.policy, lead.refusals, jitter));
+        lead.refusals = lead.refusals.saturating_add(1);
+        lead.aside = Some(now + delay);
+        lead.stage = Stage::Standby { leader: None, heard: true };
+        let reason = reason.to_owned();
+        out.push(Action::Tell(Note::CannotListen { reason: reason.clone(), delay }));
+        out.push(Action::Resign);
+        out.push(Action::Tell(Note::StandsBy { leader: None, reason: Some(reason) }));
+    }
+
+    pub(super) fn deposed(&mut self, now: Instant, by: Option<String>, out: &mut Vec<Action>) {
+        let Some(lead) = &mut self.lead else { return };
+        match &mut lead.stage {
+            Stage::Standby { leader, heard } => {
+                lead.failures = 0;
+                if by.is_some() {
+                    // Others can have what we could not.
+                    lead.aside = None;
+                    let told = *leader == by;
+                    (*leader, *heard) = (by.clone(), true);
+                    if !told {
+                        out.push(Action::Tell(Note::StandsBy { leader: by, reason: None }));
+                    }
+                } else {
+                    *leader = None;
+                }
+            }
+            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => {
+                let why = match &by {
+                    Some(other) => format!("{other} leads"),
+                    None => "the lease was lost".to_owned(),
+                };
+                self.lapse(now, &why, out);
+            }
+            Stage::Farewell { .. } | Stage::Over => {}
+        }
+    }
+
+    pub(super) fn campaign_troubled(&mut self) {
+        if let Some(Leadership { stage: Stage::Standby { heard, .. }, .. }) = &mut self.lead {
+            *heard = true;
+        }
+    }
+
+    pub(super) fn lease_over(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.lead.as_ref().is_some_and(|lead| lead.term().is_some()) {
+            self.lapse(now, "the lease was not renewed in time", out);
+        }
+    }
+
+    /// It leads no more, and nobody has any time left.
+    fn lapse(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
+        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
+            if !matches!(worker.state, State::Killed { .. }) {
+                kill(worker, Cause::Leadership, out);
+            }
+        }
+        self.yield_to_others(now, reason, None, out);
+        if let Some(Leadership { stage: Stage::Leaving { term, .. }, .. }) = &mut self.lead {
+            // It can't be renewed any more.
+            (term.until, term.drain) = (now, now);
+        }
+    }
+
+    /// From here on nobody is wanted; once nobody is left, the lease is given up.
+    fn yield_to_others(
+        &mut self,
+        now: Instant,
+        reason: &str,
+        ticket: Option<Ticket>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(lead) = &mut self.lead else { return };
+        match &mut lead.stage {
+            Stage::Leaving { asked, .. } => asked.extend(ticket),
+            Stage::Opening(term) | Stage::Leading(term) => {
+                let (term, asked) = (*term, ticket.into_iter().collect());
+                let (reason, began) = (reason.to_owned(), now);
+                let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
+                out.push(Action::Tell(Note::Yielding { reason: reason.clone(), workers }));
+                lead.stage = Stage::Leaving { term, reason, began, asked };
+                if !matches!(self.phase, Phase::Stopping { .. } | Phase::Over) {
+                    self.end_wishes(now, "this master leads no more", out);
+                }
+            }
+            Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over => {}
+        }
+    }
+
+    /// What waits for workers waits in vain.
+    fn end_wishes(&mut self, now: Instant, why: &str, out: &mut Vec<Action>) {
+        self.successor_failed(now, why, out);
+        self.roll_back(now, why, out);
+        for slot in self.seats.keys().copied().collect::<Vec<_>>() {
+            self.fail_waiters(now, slot, why, out);
+        }
+    }
+
+    pub(super) fn resign(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuse_when_ending(asked, out) {
+            return;
+        }
+        let obstacle = match self.lead.as_ref().map(|lead| &lead.stage) {
+            None => "there is nothing to resign from: leader = none".to_owned(),
+            Some(Stage::Standby { leader: Some(other), .. }) => {
+                format!("this master does not lead, {other} does")
+            }
+            Some(Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over) => {
+                "this master does not lead".to_owned()
+            }
+            Some(_) if self.upgrade.is_some() => {
+                "an upgrade is under way; resign when it is done".to_owned()
+            }
+            Some(_) if self.reload.is_some() => {
+                "a reload is under way; resign when it is done".to_owned()
+            }
+            Some(_) => return self.yield_to_others(now, "asked to resign", asked, out),
+        };
+        answer(asked, failed(REFUSED, obstacle), out);
+    }
+
+    pub(super) fn elector_ended(&mut self, now: Instant, reason: String, out: &mut Vec<Action>) {
+        let jitter = self.jitter.next();
+        let Some(lead) = &mut self.lead else { return };
+        match lead.stage {
+            Stage::Farewell { .. } | Stage::Over => lead.stage = Stage::Over,
+            _ => {
+                let delay = back_off(&self.policy, lead.failures, jitter);
+                lead.failures = lead.failures.saturating_add(1);
+                lead.elector = Some(now + delay);
+                out.push(Action::Tell(Note::ElectorEnded { reason, delay }));
+            }
+        }
+    }
+
+    /// Asks everybody to leave, for as long as the lease is good at most; and gives it up when they have gone.
+    pub(super) fn vacate(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.ready = 0;
+        let policy = &self.policy;
+        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
+            if worker.is_active() {
+                super::roll::retire(worker, policy, Speed::Graceful, Why::Leadership, now, out);
+            }
+        }
+        if self.seats.values().any(|seat| !seat.workers.is_empty()) {
+            return;
+        }
+        let Some(lead) = &mut self.lead else { return };
+        if !matches!(lead.stage, Stage::Leaving { .. }) {
+            return;
+        }
+        let standby = Stage::Standby { leader: None, heard: true };
+        let stage = std::mem::replace(&mut lead.stage, standby);
+        let Stage::Leaving { reason, began, asked, .. } = stage else { return };
+        out.push(Action::Resign);
+        if !asked.is_empty() {
+            self.record("resign", began, &Verdict::Done, now, out);
+        }
+        for ticket in asked {
+            answer(Some(ticket), Verdict::Done, out);
+        }
+        out.push(Action::Tell(Note::StandsBy { leader: None, reason: Some(reason) }));
+    }
+
+    /// The last worker of a master that stops has gone: so does its elector, with the lease. Whether there is none any more.
+    pub(super) fn bid_farewell(&mut self, now: Instant, out: &mut Vec<Action>) -> bool {
+        let handed_over = Outcome::HandedOver;
+        if matches!(&self.phase, Phase::Stopping { outcome, .. } if *outcome == handed_over) {
+            return true;
+        }
+        let Some(lead) = &mut self.lead else { return true };
+        match &mut lead.stage {
+            Stage::Over => return true,
+            Stage::Farewell { .. } => {}
+            stage => {
+                if let Stage::Leaving { asked, .. } = stage {
+                    for ticket in std::mem::take(asked) {
+                        answer(Some(ticket), failed(FAILED, "the master stops".to_owned()), out);
+                    }
+                }
+                *stage = Stage::Farewell { until: now + GOODBYE };
+                (lead.aside, lead.elector) = (None, None);
+                out.push(Action::EndCampaign);
+            }
+        }
+        false
+    }
+
+    /// Acts on what has run out.
+    pub(super) fn expire_leadership(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let Some(lead) = &mut self.lead else { return };
+        lead.aside.take_if(|at| *at <= now);
+        if lead.elector.take_if(|at| *at <= now).is_some() {
+            out.push(Action::StartElector);
+        }
+        if let Stage::Farewell { until } = &mut lead.stage
+            && *until <= now
+        {
+            *until = now + GOODBYE;
+            out.push(Action::KillElector);
+        }
+        match lead.stage {
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. }
+                if term.until <= now =>
+            {
+                self.lapse(now, "the lease was not renewed in time", out);
+            }
+            _ => {}
+        }
+    }
+
+    /// The asker has gone; what was asked goes on.
+    pub(super) fn forget_resignation(&mut self, ticket: Ticket) {
+        if let Some(Leadership { stage: Stage::Leaving { asked, .. }, .. }) = &mut self.lead {
+            asked.retain(|it| *it != ticket);
+        }
+    }
+}
