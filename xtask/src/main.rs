@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod ci;
 mod docs;
+mod drill;
 mod e2e;
 mod error;
 mod interrupt;
@@ -43,6 +44,8 @@ cargo xtask COMMAND
                                  requests lost, silence and time of a reload, side by side with nginx and gunicorn
   bench rpc [--rounds N] [--only PART] [--strict] [--calls PROGRAM]
                                  calls: throughput and waits, side by side with a C server, redis and a crate
+  drill leader [--rounds N] [--seed S]
+                                 three masters, an etcd and what can go wrong: never two leaders, and one soon
 ";
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Some("docs") => docs::command(args),
         Some("e2e") => e2e::command(args),
         Some("bench") => bench::command(args),
+        Some("drill") => drill::command(args),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

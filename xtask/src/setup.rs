@@ -34,7 +34,7 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     now("git", Sign::Programs(&["git"]), "tidy asks it for the files"),
     now("gcc", Sign::Programs(&["cc"]), "the C side of benchmarks, preloaded functions in e2e"),
     now("libc6-dev", Sign::File("/usr/include/stdlib.h"), "the same"),
@@ -46,8 +46,8 @@ const PACKAGES: [Package; 15] = [
     now("procps", Sign::Programs(&["ps"]), "e2e looks at titles as an operator does"),
     now(
         "util-linux",
-        Sign::Programs(&["unshare", "nsenter", "setsid", "flock", "taskset"]),
-        "e2e: a master as PID 1, strangers, held locks, narrowed CPUs",
+        Sign::Programs(&["unshare", "nsenter", "setsid", "setpriv", "flock", "taskset"]),
+        "e2e: a master as PID 1, strangers, other users, held locks, narrowed CPUs",
     ),
     now("neovim", Sign::Programs(&["nvim"]), "e2e: a foreign msgpack-RPC client"),
     now("python3-pynvim", Sign::PythonModule("pynvim"), "another one"),
@@ -56,7 +56,12 @@ const PACKAGES: [Package; 15] = [
         Sign::PythonModule("ensurepip"),
         "e2e installs two more from PyPI by it, `bench reload` gunicorn",
     ),
-    now("etcd-server", Sign::Programs(&["etcd"]), "ph-leader's campaigns in a real etcd"),
+    now(
+        "etcd-server",
+        Sign::Programs(&["etcd"]),
+        "campaigns in a real etcd, ph-leader's and in e2e",
+    ),
+    now("iproute2", Sign::Programs(&["ip"]), "e2e and `drill` cut masters off from etcd"),
     now("openssl", Sign::Programs(&["openssl"]), "ph-leader's tests make certificates by it"),
     now("pypy3", Sign::Programs(&["pypy3"]), "the Python package's tests, Python workers on PyPy"),
     perhaps("strace", Sign::Programs(&["strace"]), "`bench accept` counts system calls"),

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use super::record::Record;
 
+/// How long before its deadline a worker is told at the earliest that its master leads no more; a lease of
+/// [`TTL`](super::candidate::TTL) has no more than that.
+const NOTICE: Duration = Duration::from_millis(100);
+
 /// Something that must never happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
@@ -30,8 +34,13 @@ pub enum Violation {
         /// Whose token it was.
         owner: String,
     },
-    /// A worker lived past the deadline that it knew.
-    Deadline(Record),
+    /// A worker lived past its deadline.
+    Deadline {
+        /// What it wrote.
+        record: Record,
+        /// Since when its master didn't lead any more, by what it was told.
+        since: Duration,
+    },
     /// A worker wrote when its master's lease was certainly over.
     Silence {
         /// What it wrote.
@@ -64,7 +73,9 @@ impl fmt::Display for Violation {
                 write!(f, "{} worked before its predecessors were done at {former:?}", who(record))
             }
             Self::Shared { record, owner } => write!(f, "{} had a token of {owner}", who(record)),
-            Self::Deadline(record) => write!(f, "{} was past its deadline", who(record)),
+            Self::Deadline { record, since } => {
+                write!(f, "{} was there still; its master led until {since:?}", who(record))
+            }
             Self::Silence { record, since } => {
                 write!(f, "{} wrote; its lease was over at {since:?}", who(record))
             }
@@ -94,6 +105,8 @@ pub struct Reign {
     pub first: Duration,
     /// And when last.
     pub last: Duration,
+    /// Since when workers are told that it is over.
+    over: Option<Duration>,
 }
 
 /// Reads records in the order in which they were written.
@@ -161,14 +174,18 @@ impl Checker {
         if let Some((_, before)) = before.filter(|(_, before)| record.at <= before.last) {
             say(Violation::Overlap { record: record.clone(), former: before.last });
         }
-        let new = || Reign { master: record.master.clone(), first: record.at, last: record.at };
+        let (master, at) = (record.master.clone(), record.at);
+        let new = || Reign { master, first: at, last: at, over: None };
         let reign = self.reigns.entry(record.token).or_insert_with(new);
-        reign.last = reign.last.max(record.at);
+        reign.last = reign.last.max(at);
+        let over = *reign.over.get_or_insert(at);
         if reign.master != record.master {
             say(Violation::Shared { record: record.clone(), owner: reign.master.clone() });
         }
-        if !record.leading {
-            say(Violation::Deadline(record.clone()));
+        if record.leading {
+            reign.over = None;
+        } else if at > over + NOTICE {
+            say(Violation::Deadline { record: record.clone(), since: over });
         }
         for silence in &self.silences {
             let concerned = silence.of.as_ref().is_none_or(|of| *of == record.master);
@@ -249,9 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_does_not_lead_should_not_be() {
-        let past = Record { leading: false, ..record(3, 20, "a") };
-        assert_eq!(last(&[record(3, 10, "a"), past.clone()]), [Violation::Deadline(past)]);
+    fn a_worker_ends_soon_after_it_was_told_that_its_master_leads_no_more() {
+        let told = |millis| Record { leading: false, ..record(3, millis, "a") };
+        let late = told(111);
+        let found = Violation::Deadline { record: late.clone(), since: Duration::from_millis(10) };
+        assert_eq!(last(&[record(3, 0, "a"), told(10), told(110), late]), [found]);
+        // The lease was renewed in the last moment.
+        assert_eq!(last(&[told(10), record(3, 50, "a"), told(120)]), []);
     }
 
     #[test]

@@ -74,8 +74,14 @@ impl Cluster {
         let own = own_address(member);
         let lines = (0..COUNT).map(|master| line(master, member));
         let log = File::options().create(true).append(true).open(self.log(member)).unwrap();
+        let mut command = Command::new("setpriv");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ETCD") {
+                command.env_remove(name);
+            }
+        }
         // Ended with us, however we end.
-        let child = Command::new("setpriv")
+        let child = command
             .args(["--pdeathsig", "KILL", "etcd", "--name", &format!("m{member}")])
             .arg("--data-dir")
             .arg(self.folder.join(member.to_string()))
@@ -86,7 +92,6 @@ impl Cluster {
             .args(["--initial-cluster", &peers.join(",")])
             .args(["--heartbeat-interval", "50", "--election-timeout", "500"])
             .current_dir(&self.folder)
-            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -5,6 +5,7 @@
 pub mod candidate;
 pub mod checker;
 pub mod etcd;
+pub mod field;
 pub mod network;
 pub mod observer;
 pub mod record;
@@ -16,6 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 pub use candidate::Candidate;
 pub use checker::{Checker, Violation};
 pub use etcd::Cluster;
+pub use field::{Field, Sitting};
 pub use network::{Cut, Network};
 pub use observer::Observer;
 pub use record::Record;
