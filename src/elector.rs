@@ -5,12 +5,13 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
 use ph_core::elector::{
-    self, Command, ELECTOR, LOCK, News, Orders, Place, Received, SOCKET, Standing, VARIABLE,
+    self, Command, ELECTOR, News, Orders, Place, Received, SHELF, SOCKET, Standing, VARIABLE,
     VERSION, Word,
 };
+use ph_core::log::Shelf;
 use ph_core::sys::title::Title;
 use ph_core::sys::{fds, fork};
 use ph_leader::etcd::Tls;
@@ -29,7 +30,7 @@ pub(crate) fn is_called(argument: Option<&std::ffi::OsString>) -> bool {
 pub(crate) fn run() -> u8 {
     let Ok(socket) = fds::adopt(SOCKET) else { return FAILED };
     let orders = match elector::receive::<Orders>(&socket) {
-        Ok(Received::Message(orders, _)) if orders.version == VERSION => orders,
+        Ok(Received::Message(orders)) if orders.version == VERSION => orders,
         _ => return FAILED,
     };
     let master = nix::unistd::Pid::from_raw(orders.master);
@@ -39,43 +40,48 @@ pub(crate) fn run() -> u8 {
     if let Ok(mut title) = Title::prepare() {
         title.set(format_args!("ph: elector [{}]", orders.app));
     }
-    let lock = orders.has_lock.then(|| fds::adopt(LOCK)).transpose();
-    let campaigned = lock
-        .map_err(|error| format!("the lock that was passed on cannot be used: {error}"))
-        .and_then(|lock| Candidate::new(&orders, lock))
+    let campaigned = Candidate::new(&orders)
         .and_then(|candidate| candidate.campaign(&socket).map_err(|error| error.to_string()));
     match campaigned {
         Ok(()) => DONE,
         Err(reason) => {
             // Whoever reads it can do something about it; another elector is tried meanwhile.
-            let _ = elector::send(&socket, &Word::Trouble(reason), None);
+            let _ = elector::send(&socket, &Word::Trouble(reason));
             FAILED
         }
     }
 }
 
-/// A campaign, and where its lock is, if a lock is what it is about.
+/// A campaign; and, if it is about a lock, where that is, and where it lies for the master while this one leads.
 struct Candidate {
     campaign: Campaign,
-    file: Option<FileStore>,
+    file: Option<(FileStore, Shelf)>,
+    has_led: bool,
+    ttl: Duration,
+    /// The number of the lease that is to be renewed, and when the master is asked whether it still wants that.
+    renewal: Option<(u64, Clock)>,
 }
 
 impl Candidate {
-    fn new(orders: &Orders, lock: Option<OwnedFd>) -> Result<Self, String> {
+    fn new(orders: &Orders) -> Result<Self, String> {
         let options = Options::new(orders.candidate.as_str(), orders.ttl)
             .and_then(|options| options.margin(orders.margin))
             .map_err(|error| error.to_string())?;
         let text = |error: &dyn std::fmt::Display| error.to_string();
         match &orders.place {
             Place::File(path) => {
+                let [put, look] = SHELF;
+                let shelf = fds::adopt(put).and_then(|put| Ok(Shelf::of(put, fds::adopt(look)?)));
+                let shelf = shelf.map_err(|error| text(&error))?;
                 // A lock that is held is claimed once more, under the same token.
+                let lock = shelf.look().ok().filter(|_| orders.has_lock);
                 let store = match lock {
                     Some(lock) => FileStore::adopt(path, lock).map_err(|error| text(&error))?,
                     None => FileStore::new(path),
                 };
                 let campaign = Campaign::start(store.clone(), options);
                 let campaign = campaign.map_err(|error| text(&error))?;
-                Ok(Self { campaign, file: Some(store) })
+                Ok(Self { campaign, file: Some((store, shelf)), has_led: false, ttl: orders.ttl, renewal: None })
             }
             Place::Etcd { endpoints, key, user, tls_ca, tls_identity } => {
                 let mut store =
@@ -95,7 +101,8 @@ impl Candidate {
                     Some(standing) => Campaign::resume(store, options, standing_of(standing)),
                     None => Campaign::start(store, options),
                 };
-                Ok(Self { campaign: campaign.map_err(|error| text(&error))?, file: None })
+                let campaign = campaign.map_err(|error| text(&error))?;
+                Ok(Self { campaign, file: None, has_led: false, ttl: orders.ttl, renewal: None })
             }
         }
     }
@@ -103,47 +110,86 @@ impl Candidate {
     /// Forwards, both ways. Whatever can't be said ends it: unheard, nobody may lead.
     fn campaign(mut self, socket: &OwnedFd) -> io::Result<()> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        while !self.campaign.is_over() {
+        loop {
             for report in self.campaign.pending().map_err(io::Error::other)? {
                 self.tell(socket, report)?;
+            }
+            if self.campaign.is_over() {
+                return Ok(());
             }
             let mut waited = [
                 PollFd::new(self.campaign.as_fd(), PollFlags::POLLIN),
                 PollFd::new(socket.as_fd(), PollFlags::POLLIN),
             ];
-            match poll(&mut waited, PollTimeout::NONE) {
+            let left = self.renewal.map(|(_, at)| at.saturating_duration_since(Clock::now()));
+            let timeout = left.map_or(PollTimeout::NONE, |left| {
+                let left = left + Duration::from_millis(1);
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            });
+            match poll(&mut waited, timeout) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
+            if let Some((serial, _)) = self.renewal.take_if(|(_, at)| *at <= Clock::now()) {
+                elector::send(socket, &Word::Asks(serial))?;
+            }
             loop {
                 match elector::receive::<Command>(socket)? {
-                    Received::Message(command, _) => self.campaign.command(command_of(command)),
+                    // It has heard that it leads. Whether it still wants to is asked when it matters.
+                    Received::Message(Command::Answer(serial))
+                        if self.renewal.is_some_and(|(due, _)| due == serial) => {}
+                    Received::Message(command) => self.campaign.command(command_of(command)),
                     Received::Nothing => break,
                     Received::Gone => return Ok(()),
                 }
             }
         }
-        Ok(())
     }
 
-    fn tell(&self, socket: &OwnedFd, report: Report) -> io::Result<()> {
-        let (word, lock) = match report {
-            Report::Trouble(sentence) => (Word::Trouble(sentence), None),
+    fn tell(&mut self, socket: &OwnedFd, report: Report) -> io::Result<()> {
+        let word = match report {
+            Report::Trouble(sentence) => Word::Trouble(sentence),
             Report::Event { serial, event } => match event {
                 Event::Leader { .. } => {
                     let Some(standing) = self.campaign.standing() else {
                         // It is over already, which is the next report.
                         return Ok(());
                     };
-                    let lock = self.file.as_ref().map(FileStore::descriptor).transpose()?;
-                    let news = News::Leader(words_of(standing));
-                    (Word::So { serial, news }, lock.flatten())
+                    self.has_led = true;
+                    self.renewal = Some((serial, Clock::now() + self.ttl * 3 / 10));
+                    self.lay_lock()?;
+                    Word::So { serial, news: News::Leader(words_of(standing)) }
                 }
-                Event::Follower { of } => (Word::So { serial, news: News::Follower { of } }, None),
-                Event::Unknown => (Word::So { serial, news: News::Unknown }, None),
+                Event::Follower { of } => {
+                    self.take_lock();
+                    Word::So { serial, news: News::Follower { of } }
+                }
+                Event::Unknown => {
+                    self.take_lock();
+                    Word::So { serial, news: News::Unknown }
+                }
             },
         };
-        elector::send(socket, &word, lock.as_ref().map(OwnedFd::as_fd))
+        elector::send(socket, &word)
+    }
+
+    /// Where the master finds it for its workers.
+    fn lay_lock(&self) -> io::Result<()> {
+        let Some((store, shelf)) = &self.file else { return Ok(()) };
+        match store.descriptor()? {
+            Some(lock) if shelf.look().is_err() => shelf.put(&lock),
+            _ => Ok(()),
+        }
+    }
+
+    /// The master may be stopped, and can't be waited for. A worker that is still there has a descriptor of its own.
+    fn take_lock(&mut self) {
+        // What lies there before that is the lock that it is to go on with.
+        if let Some((_, shelf)) = &self.file
+            && std::mem::take(&mut self.has_led)
+        {
+            shelf.clear();
+        }
     }
 }
 

@@ -128,6 +128,9 @@ pub(crate) enum Command {
     /// Check, show and edit the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Which of several masters has the workers: look, let others, or wait for it
+    #[command(subcommand)]
+    Leader(LeaderCommand),
     /// Reopen the log, after it was renamed
     #[command(subcommand)]
     Log(LogCommand),
@@ -284,6 +287,24 @@ pub(crate) enum ConfigCommand {
     },
     /// Put back what the last set, unset or scale --save has changed; again, what the one before has
     Undo,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaderCommand {
+    /// Say whether this master leads, until when and by which token; or who does
+    Status {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let another master lead; returns when no worker is left here
+    Resign,
+    /// Wait until this master leads and its workers are ready
+    Wait {
+        /// Give up after so long [default: never]
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        timeout: Option<Duration>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,22 +1,23 @@
 //! What a master and its *elector* say to each other: a datagram of JSON at a time, over a pair of sockets.
 //!
 //! The elector is this very program in a process of its own, started by the master as its child. It campaigns, which may block,
-//! look names up and use threads; the master does none of that. It reports each change and each renewal by a number, and takes or renews a lease
-//! only once the master has answered the latest one. With a lock on a file for a lease, its descriptor comes along with the report.
+//! look names up and use threads; the master does none of that. It reports each change and each renewal by a number, and takes a lease
+//! only once the master has answered the latest one. Before it renews one it asks anew, so that a master that is stopped loses
+//! what it has within the time that the lease lasts, and not a renewal later.
+//!
+//! Where a lock on a file is the lease, the elector lays a descriptor of it on a shelf that both have, for the master to give to its
+//! workers, and takes it away when the time is over. (Along with a message, it would be held by the socket of a master that is
+//! stopped, and nobody else could ever lead.)
 //!
 //! The first datagram is the master's: the [`Orders`]. They hold a password, so they are neither in the command line nor in the
 //! environment, which others can read.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, RawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
+use rustix::net::{RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +27,8 @@ pub const ELECTOR: &str = "--elector";
 pub const VARIABLE: &str = "PH_ELECTOR";
 /// The descriptor of its end of the pair.
 pub const SOCKET: RawFd = 3;
-/// The descriptor of a lock that is held already, where the orders say that there is one.
-pub const LOCK: RawFd = 4;
+/// The two descriptors of the shelf for a lock, where a lock is the lease.
+pub const SHELF: [RawFd; 2] = [4, 5];
 /// Of these messages. An elector outlives an upgrade in place, and may be of another version then.
 pub const VERSION: u32 = 1;
 
@@ -53,7 +54,7 @@ pub struct Orders {
     pub place: Place,
     /// The leadership to go on with; none to begin as one of many.
     pub standing: Option<Standing>,
-    /// Whether [`LOCK`] is open.
+    /// Whether what lies on the shelf is to be gone on with.
     pub has_lock: bool,
 }
 
@@ -98,6 +99,8 @@ pub enum Word {
         /// What is so.
         news: News,
     },
+    /// The lease of this number is to be renewed: to be answered by its number, as long as that is wanted.
+    Asks(u64),
     /// A sentence for somebody who can do something about it.
     Trouble(String),
 }
@@ -128,29 +131,17 @@ pub enum Command {
 }
 
 /// Sends one message. Nobody waits: what doesn't fit into the socket's buffer is an error.
-pub fn send(
-    socket: impl AsFd,
-    message: &impl Serialize,
-    descriptor: Option<BorrowedFd<'_>>,
-) -> io::Result<()> {
+pub fn send(socket: impl AsFd, message: &impl Serialize) -> io::Result<()> {
     let bytes = serde_json::to_vec(message)?;
-    let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() {
-        // It has room for exactly one.
-        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    }
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    sendmsg(socket, &[IoSlice::new(&bytes)], &mut ancillary, flags)?;
+    rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
     Ok(())
 }
 
 /// What came over the socket.
 #[derive(Debug)]
 pub enum Received<T> {
-    /// A message, and the descriptor that came with it.
-    Message(T, Option<OwnedFd>),
+    /// A message.
+    Message(T),
     /// None yet.
     Nothing,
     /// The other side has gone.
@@ -164,23 +155,12 @@ pub enum Received<T> {
 /// It is none that is known here.
 pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Received<T>> {
     let mut bytes = vec![0; MOST];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let mut pieces = [IoSliceMut::new(&mut bytes)];
-    let received = match recvmsg(socket, &mut pieces, &mut ancillary, flags) {
-        Ok(received) => received.bytes,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(Received::Nothing),
-        Err(_) => return Ok(Received::Gone),
-    };
-    let descriptor = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    if received == 0 {
-        return Ok(Received::Gone);
+    match rustix::net::recv(socket, &mut bytes[..], RecvFlags::DONTWAIT) {
+        Ok((0, _)) => Ok(Received::Gone),
+        Ok((count, _)) => Ok(Received::Message(serde_json::from_slice(&bytes[..count])?)),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(Received::Nothing),
+        Err(_) => Ok(Received::Gone),
     }
-    Ok(Received::Message(serde_json::from_slice(&bytes[..received])?, descriptor))
 }
 
 #[cfg(test)]
@@ -190,21 +170,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_arrives_with_its_descriptor() {
+    fn what_is_said_arrives() {
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         assert!(matches!(receive::<Word>(&theirs), Ok(Received::Nothing)));
         let standing = Standing { lease: 1, token: 2, deadline: 3 };
         let word = Word::So { serial: 4, news: News::Leader(standing) };
-        send(&ours, &word, Some(ours.as_fd())).unwrap();
-        send(&ours, &Word::Trouble("nobody answers".into()), None).unwrap();
-        let Received::Message(first, Some(_)) = receive::<Word>(&theirs).unwrap() else {
-            panic!("no descriptor came along")
-        };
-        assert_eq!(first, word);
-        assert!(matches!(receive::<Word>(&theirs), Ok(Received::Message(Word::Trouble(_), None))));
-        send(&ours, &Command::Answer(7), None).unwrap();
+        send(&ours, &word).unwrap();
+        send(&ours, &Word::Trouble("nobody answers".into())).unwrap();
+        let first = receive::<Word>(&theirs).unwrap();
+        assert!(matches!(first, Received::Message(first) if first == word));
+        assert!(matches!(receive::<Word>(&theirs), Ok(Received::Message(Word::Trouble(_)))));
+        send(&ours, &Command::Answer(7)).unwrap();
         assert!(receive::<Word>(&theirs).is_err(), "a command is no word");
         drop(ours);
         assert!(matches!(receive::<Word>(&theirs), Ok(Received::Gone)));

@@ -264,6 +264,11 @@ impl<'a> Acceptor<'a> {
 
     /// One attempt at a listener.
     fn accept(&mut self, index: usize) -> io::Result<Option<Accepted>> {
+        if !self.post.board.lease().is_good() {
+            // This worker is about to be ended; another master may have taken over.
+            self.short = Some(SHORTAGE);
+            return Ok(None);
+        }
         if !self.post.slot.claim().take() {
             // Retired by the master, which will say so by a signal.
             self.arm(false)?;

@@ -130,6 +130,22 @@ impl Context {
         })
     }
 
+    /// Whether this worker may go on: its master leads, and the time that it leads for is not over. Always so for a master that
+    /// stands alone (`leader = none`). One look at shared memory, and at the clock.
+    ///
+    /// A worker is ended when its master leads no more. But it may have been stopped just then, and be continued when another
+    /// leads already: so it asks before each job, as the job workers of this crate do by themselves, and has what it writes carry the
+    /// [token](Self::fencing_token), since the time may be over between the look and the write.
+    pub fn leading(&self) -> bool {
+        self.local.post.board.lease().is_good()
+    }
+
+    /// The number of the leadership that this worker works for: larger with each new leader. Whoever is written to refuses a
+    /// smaller one than the largest that it has seen. None where the master stands alone.
+    pub fn fencing_token(&self) -> Option<u64> {
+        self.local.post.board.lease().token()
+    }
+
     /// Requests that this worker has finished.
     pub fn requests(&self) -> u64 {
         self.local.post.slot.requests()

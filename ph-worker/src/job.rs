@@ -37,6 +37,9 @@ pub trait JobWorker {
     }
 }
 
+/// Between two looks of one whose master does not lead.
+pub(crate) const UNLED: Duration = Duration::from_millis(100);
+
 /// Runs a job worker in this process, from its constructor to its end; returns its exit code.
 pub fn run_job<W: JobWorker>(
     seat: Seat,
@@ -68,6 +71,11 @@ pub(crate) fn take_jobs<W: JobWorker>(worker: &mut W, cx: &Context) {
     let share = &cx.post().share;
     let mut errors = 0;
     while !cx.is_stopping() {
+        if !cx.leading() {
+            // The end is near, if the master has its way. Another may work already.
+            cx.sleep(UNLED);
+            continue;
+        }
         if share.is_done(cx.requests()) {
             // The master was told, sends a successor first, and then asks us to stop.
             let patience = cx.config().boot_timeout.unwrap_or(Duration::from_secs(30));

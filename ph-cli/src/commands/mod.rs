@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod conform;
 mod events;
+mod leader;
 mod lifecycle;
 mod log;
 mod metrics;
@@ -59,6 +60,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
         Command::Scale { by, save } => scale::scale(host, &request, by, save),
         Command::Worker(command) => worker::dispatch(&request, command),
         Command::Config(command) => config::dispatch(host, &request, &command),
+        Command::Leader(command) => leader::dispatch(&request, &command),
         Command::Log(command) => log::dispatch(&request, &command),
         Command::Events { follow, json } => events::print(&request, follow, json),
         Command::Why { id, all, json } => why::explain(&request, id, all, json),

@@ -140,7 +140,9 @@ impl Arbiter {
                 // A successor begins with the role that this one has.
                 !ends && lead.aside.is_none() && self.upgrade.is_none()
             }
-            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => true,
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
+                self.now < term.until
+            }
             Stage::Farewell { .. } | Stage::Over => false,
         }
     }
@@ -154,9 +156,16 @@ impl Arbiter {
         }
     }
 
-    /// Whether who leaves now has no successor here, because others lead or may soon.
-    pub fn yields(&self) -> bool {
+    pub(super) fn yields(&self) -> bool {
         !self.works()
+    }
+
+    /// Whether what the workers listen on is closed once they have gone.
+    pub fn closes(&self) -> bool {
+        match &self.phase {
+            Phase::Stopping { outcome, .. } => *outcome != Outcome::HandedOver,
+            _ => self.yields(),
+        }
     }
 
     /// Whether a start is over although nobody works.

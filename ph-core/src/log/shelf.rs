@@ -29,29 +29,29 @@ impl Shelf {
     }
 
     /// One on which nothing lies.
-    pub(crate) fn empty() -> io::Result<Self> {
+    pub fn empty() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (put, look) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         Ok(Self { put, look })
     }
 
     /// Takes away, and closes, what is there.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         while self.receive(RecvFlags::DONTWAIT).is_ok_and(|file| file.is_some()) {}
     }
 
-    /// That of the program which this process was before, by its two ends.
-    pub(crate) fn of(put: OwnedFd, look: OwnedFd) -> Self {
+    /// The one that others made, by its two ends.
+    pub fn of(put: OwnedFd, look: OwnedFd) -> Self {
         Self { put, look }
     }
 
     /// The end by which files are put there, and the one by which they are looked at.
-    pub(crate) fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+    pub fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
         (self.put.as_fd(), self.look.as_fd())
     }
 
     /// Puts a file there, instead of what was there before. Who looks in between finds nothing.
-    pub(crate) fn put(&self, file: &OwnedFd) -> io::Result<()> {
+    pub fn put(&self, file: &OwnedFd) -> io::Result<()> {
         self.clear();
         let files = [file.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -63,7 +63,7 @@ impl Shelf {
     }
 
     /// A descriptor of the file that is there.
-    pub(crate) fn look(&self) -> io::Result<OwnedFd> {
+    pub fn look(&self) -> io::Result<OwnedFd> {
         let file = self.receive(RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
         file.ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -298,7 +298,8 @@ impl Master<'_> {
             // Before any of it is done: who is asked to leave looks there for those who stay.
             let board = crate::slots::board(&self.slots);
             board.set_workers(self.arbiter.ready());
-            board.set_resting(self.arbiter.is_resting() || self.arbiter.yields());
+            board.set_resting(self.arbiter.is_resting());
+            board.set_stopping(self.arbiter.closes());
             self.settle_bundles();
             for action in actions {
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.

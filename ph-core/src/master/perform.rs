@@ -212,7 +212,6 @@ impl Master<'_> {
         };
         match note {
             Note::Stopping { .. } => {
-                crate::slots::board(&self.slots).begin_stop();
                 self.open_account();
                 narrate::note(note);
             }

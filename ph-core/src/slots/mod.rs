@@ -184,9 +184,9 @@ impl Board {
         self.workers.load(Relaxed)
     }
 
-    /// The master begins a stop: who retires from here on has no successor.
-    pub fn begin_stop(&self) {
-        self.stopping.store(1, Relaxed);
+    /// The master says whether it stops, or leads no more: who retires then has no successor, and the queues end with it.
+    pub fn set_stopping(&self, stopping: bool) {
+        self.stopping.store(stopping.into(), Relaxed);
     }
 
     /// The master says whether it keeps no workers for the time being.

@@ -27,7 +27,7 @@ use crate::connection::complain;
 use crate::desk::Desk;
 use crate::front;
 use crate::hold::Hold;
-use crate::job::pause;
+use crate::job::{UNLED, pause};
 use crate::lifecycle::{Frame, sentence};
 use crate::post::Post;
 use crate::{Context, Error, Next, panics};
@@ -286,6 +286,10 @@ async fn take_jobs<W: AsyncJobWorker>(worker: &W, cx: &Context, desk: &Desk) {
     let share = &cx.post().share;
     let mut errors = 0;
     while !cx.is_stopping() {
+        if !cx.leading() {
+            let _ = tokio::time::timeout(UNLED, cx.stopped()).await;
+            continue;
+        }
         if share.is_done(cx.requests()) {
             let patience = cx.config().boot_timeout.unwrap_or(Duration::from_secs(30));
             if tokio::time::timeout(patience, cx.stopped()).await.is_err() {

@@ -13,6 +13,7 @@ use crate::arbiter::Event;
 use crate::elector::{
     self, Command, ELECTOR, Orders, Place, Received, Standing, VARIABLE, VERSION, Word,
 };
+use crate::log::Shelf;
 use crate::master::poll::{Poll, Token};
 use crate::slots::boot_clock;
 use crate::sys::pidfd::PidFd;
@@ -53,7 +54,7 @@ impl Elector {
     }
 
     pub(super) fn say(&self, command: Command) -> io::Result<()> {
-        elector::send(&self.socket, &command, None)
+        elector::send(&self.socket, &command)
     }
 
     /// Ends one that can't be talked to; its death is told by its pidfd.
@@ -78,12 +79,9 @@ impl Candidacy {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let standing = self.resumable();
+        let has_lock = self.shelf.as_ref().is_some_and(|shelf| shelf.look().is_ok());
         // Without the lock there is nothing to go on with.
-        let lock = match (&self.place, &self.shelf) {
-            (Place::File(_), Some(shelf)) if standing.is_some() => shelf.look().ok(),
-            _ => None,
-        };
-        let needs_lock = matches!(self.place, Place::File(_));
+        let resumes = matches!(self.place, Place::Etcd { .. }) || has_lock;
         let orders = Orders {
             version: VERSION,
             master: std::process::id() as i32,
@@ -92,15 +90,15 @@ impl Candidacy {
             ttl: self.ttl,
             margin: self.margin,
             place: self.place.clone(),
-            standing: standing.filter(|_| !needs_lock || lock.is_some()),
-            has_lock: lock.is_some(),
+            standing: standing.filter(|_| resumes),
+            has_lock: has_lock && standing.is_some(),
         };
         // First, so that there is no process if it can't be said.
-        elector::send(&socket, &orders, None)?;
+        elector::send(&socket, &orders)?;
         let null = File::options().read(true).write(true).open("/dev/null")?;
         let errors = io::stderr();
         let mut descriptors = vec![null.as_fd(), null.as_fd(), errors.as_fd(), theirs.as_fd()];
-        descriptors.extend(lock.as_ref().map(OwnedFd::as_fd));
+        descriptors.extend(self.shelf.iter().map(Shelf::ends).flat_map(<[_; 2]>::from));
         let environment = std::env::vars_os().chain([(VARIABLE.into(), "1".into())]);
         let arguments = [program.as_os_str().to_owned(), ELECTOR.into()];
         let pid = program::spawn(arguments, environment, &descriptors).map_err(io::Error::other)?;

@@ -145,7 +145,7 @@ impl Master<'_> {
         while let Some(elector) = self.candidacy.as_ref().and_then(|it| it.elector.as_ref()) {
             match elector.hear() {
                 Ok(Received::Nothing) => return,
-                Ok(Received::Message(word, lock)) => self.take_word(word, lock),
+                Ok(Received::Message(word)) => self.take_word(word),
                 Ok(Received::Gone) => break,
                 Err(error) => {
                     tracing::error!(%error, "the elector says what no elector of this kind does");
@@ -159,10 +159,14 @@ impl Master<'_> {
         }
     }
 
-    fn take_word(&mut self, word: Word, lock: Option<std::os::fd::OwnedFd>) {
+    fn take_word(&mut self, word: Word) {
         let Some(candidacy) = &mut self.candidacy else { return };
         let (serial, news) = match word {
             Word::So { serial, news } => (serial, news),
+            Word::Asks(serial) => {
+                candidacy.unanswered = Some(serial);
+                return self.consent();
+            }
             Word::Trouble(sentence) => {
                 tracing::warn!("{sentence}");
                 candidacy.trouble = Some(sentence.clone());
@@ -175,7 +179,7 @@ impl Master<'_> {
         let leader = match news {
             News::Leader(standing) => {
                 elector.has_led = true;
-                self.lead_on(standing, lock);
+                self.lead_on(standing);
                 return self.pass_on_lease();
             }
             News::Follower { of } => Some(of),
@@ -192,7 +196,7 @@ impl Master<'_> {
     }
 
     /// The elector says that this master leads.
-    pub(super) fn lead_on(&mut self, standing: Standing, lock: Option<std::os::fd::OwnedFd>) {
+    pub(super) fn lead_on(&mut self, standing: Standing) {
         let Some(candidacy) = &mut self.candidacy else { return };
         let Standing { token, .. } = standing;
         if token < candidacy.highest {
@@ -205,13 +209,6 @@ impl Master<'_> {
         candidacy.trouble = None;
         let deadline = candidacy.bound(standing.deadline);
         let standing = Standing { deadline, ..standing };
-        if let Some((shelf, lock)) = candidacy.shelf.as_ref().zip(lock)
-            && let Err(error) = shelf.put(&lock)
-        {
-            tracing::error!(%error, "workers could not hold the lock: not leading");
-            candidacy.unanswered = None;
-            return self.feed(Event::Deposed { leader: None });
-        }
         let until = instant(candidacy.last_moment(deadline));
         candidacy.standing = Some(standing);
         self.feed(Event::Elected { token, until });

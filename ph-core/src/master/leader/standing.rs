@@ -135,7 +135,7 @@ impl Master<'_> {
     /// The other master has renewed the lease.
     pub(in crate::master) fn hear_of_lease(&mut self, words: &str) {
         match serde_json::from_str::<Standing>(words) {
-            Ok(standing) => self.lead_on(standing, None),
+            Ok(standing) => self.lead_on(standing),
             Err(error) => tracing::error!(%error, "the other master tells what no lease is"),
         }
     }
