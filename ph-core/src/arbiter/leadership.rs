@@ -47,14 +47,24 @@ pub(super) struct Leadership {
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
     /// Another leads, or nobody; `heard` once the campaign has told anything of it.
-    Standby { leader: Option<String>, heard: bool },
+    Standby {
+        leader: Option<String>,
+        heard: bool,
+    },
     /// Elected, and what the workers listen on is being opened.
     Opening(Term),
     Leading(Term),
     /// Everybody leaves, and then the lease is given up.
-    Leaving { term: Term, reason: String, began: Instant, asked: Vec<Ticket> },
+    Leaving {
+        term: Term,
+        reason: String,
+        began: Instant,
+        asked: Vec<Ticket>,
+    },
     /// The lease is given up for good: the elector is to end by then.
-    Farewell { until: Instant },
+    Farewell {
+        until: Instant,
+    },
     /// There is no elector any more, nor will there be.
     Over,
 }
@@ -343,12 +353,7 @@ impl Arbiter {
         }
     }
 
-    pub(super) fn resign(
-        &mut self,
-        now: Instant,
-        asked: Option<Ticket>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn resign(&mut self, now: Instant, asked: Option<Ticket>, out: &mut Vec<Action>) {
         if self.refuse_when_ending(asked, out) {
             return;
         }

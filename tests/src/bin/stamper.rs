@@ -1,7 +1,8 @@
-//! An application whose workers write down with which token they work, and when: a [`Record`] before each job.
+//! An application whose workers write down with which token they work, and when: a [`Record`] every few milliseconds.
 //!
-//! Keys: `app.records` (the log, one for all masters) and `app.tick_ms` (the pause after each job, 5 unless told otherwise).
-//! It asks whether its master leads, and works on whatever the answer is: whoever reads the log is to find out.
+//! Keys: `app.records` (the log, one for all masters) and `app.tick_ms` (the pause after each record, 5 unless told otherwise).
+//! One job lasts until the worker is asked to stop. It is told whether its master leads, writes that down as well, and works on
+//! whatever it was: to end it is others' business, and whoever reads the log is to find out whether they do.
 
 use std::fs::File;
 use std::process::ExitCode;
@@ -28,16 +29,19 @@ impl Stamper {
 
 impl JobWorker for Stamper {
     fn handle_request(&mut self, cx: &Context) -> Result<(), Error> {
-        let record = Record {
-            token: cx.fencing_token().ok_or("no token")?,
-            at: now(),
-            worker: self.myself,
-            leading: cx.leading(),
-            master: cx.config().proc_name.clone(),
-        };
-        record.append(&self.log)?;
-        cx.sleep(self.pause);
-        Ok(())
+        loop {
+            let record = Record {
+                token: cx.fencing_token().ok_or("a worker without a token")?,
+                at: now(),
+                worker: self.myself,
+                leading: cx.leading(),
+                master: cx.config().proc_name.clone(),
+            };
+            record.append(&self.log)?;
+            if !cx.sleep(self.pause) {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::sandbox::Sandbox;
 /// How long its lease lasts, in seconds: the shortest that there is.
 pub const TTL: u64 = 2;
 
-/// A master that campaigns, whose workers write down each job (`ph-stamper`).
+/// A master that campaigns, whose workers write down that they work (`ph-stamper`).
 pub struct Candidate {
     /// Its sandbox, in which `app.log` is its log.
     pub sandbox: Sandbox,

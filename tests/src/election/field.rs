@@ -80,6 +80,13 @@ impl Field {
         self.electors.push(elector);
     }
 
+    /// Has electors go on that were stopped.
+    pub fn continue_electors(&mut self) {
+        for elector in self.electors.drain(..) {
+            elector.signal(Signal::SIGCONT);
+        }
+    }
+
     /// All is as it was before, but for who leads: whoever was stopped goes on, whoever has ended is started again, and lines that were cut
     /// are whole.
     #[track_caller]
@@ -87,9 +94,7 @@ impl Field {
         self.observer.speak();
         self.network.mend();
         self.cluster.mend();
-        for elector in self.electors.drain(..) {
-            elector.signal(Signal::SIGCONT);
-        }
+        self.continue_electors();
         for candidate in &mut self.candidates {
             candidate.signal(Signal::SIGCONT);
             candidate.launch();

@@ -1,4 +1,4 @@
-//! What a worker writes down before each job, and who reads it.
+//! What a worker writes down as it works, and who reads it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -29,7 +29,12 @@ pub(super) struct Elector {
 
 impl Elector {
     /// The one that this process has from the program that it was before.
-    pub(super) fn resume(pid: Pid, socket: OwnedFd, has_led: bool, poll: &Poll) -> io::Result<Self> {
+    pub(super) fn resume(
+        pid: Pid,
+        socket: OwnedFd,
+        has_led: bool,
+        poll: &Poll,
+    ) -> io::Result<Self> {
         let elector = Self { process: PidFd::open(pid)?, socket, has_led };
         elector.watch(poll)?;
         Ok(elector)
@@ -174,4 +179,3 @@ impl Master<'_> {
         Some((elector.pid().as_raw(), elector.socket().as_raw_fd(), elector.has_led))
     }
 }
-

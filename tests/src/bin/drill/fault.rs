@@ -15,8 +15,10 @@ const RESIGN: [&str; 2] = ["leader", "resign"];
 pub(crate) enum Fault {
     KillLeader,
     StopLeader,
+    PauseLeader,
     KillElector,
     StopElector,
+    PauseElector,
     KillMember,
     StopMember,
     KillMajority,
@@ -52,11 +54,13 @@ pub(crate) enum Expected {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::KillLeader,
         Self::StopLeader,
+        Self::PauseLeader,
         Self::KillElector,
         Self::StopElector,
+        Self::PauseElector,
         Self::KillMember,
         Self::StopMember,
         Self::KillMajority,
@@ -78,8 +82,10 @@ impl Fault {
         match self {
             Self::KillLeader => "leader killed",
             Self::StopLeader => "leader stopped",
+            Self::PauseLeader => "leader paused",
             Self::KillElector => "elector killed",
             Self::StopElector => "elector stopped",
+            Self::PauseElector => "elector paused",
             Self::KillMember => "member killed",
             Self::StopMember => "member stopped",
             Self::KillMajority => "majority killed",
@@ -102,8 +108,10 @@ impl Fault {
         match self {
             Self::KillLeader | Self::StopLeader | Self::CutSilent | Self::CutLoud => Expected::Loss,
             Self::Stop | Self::Resign => Expected::Handover,
-            Self::KillElector
+            Self::PauseLeader
+            | Self::KillElector
             | Self::StopElector
+            | Self::PauseElector
             | Self::KillMember
             | Self::StopMember
             | Self::CutOne => Expected::Either,
@@ -127,11 +135,23 @@ impl Fault {
         };
         let majority = [member, (member + 1) % COUNT];
         let cut = if dice.coin() { Cut::Silent } else { Cut::Loud };
+        // Shorter than the lease or longer, and most often about as long.
+        let pause = Duration::from_millis(1_000 + dice.below(1_500) as u64);
         match self {
             Self::KillLeader => field.candidates[leader].kill(),
             Self::StopLeader => field.candidates[leader].signal(Signal::SIGSTOP),
+            Self::PauseLeader => {
+                field.candidates[leader].signal(Signal::SIGSTOP);
+                std::thread::sleep(pause);
+                field.candidates[leader].signal(Signal::SIGCONT);
+            }
             Self::KillElector => field.signal_elector(leader, Signal::SIGKILL),
             Self::StopElector => field.signal_elector(leader, Signal::SIGSTOP),
+            Self::PauseElector => {
+                field.signal_elector(leader, Signal::SIGSTOP);
+                std::thread::sleep(pause);
+                field.continue_electors();
+            }
             Self::KillMember => field.cluster.kill(member),
             Self::StopMember => field.cluster.signal(member, Signal::SIGSTOP),
             Self::KillMajority => majority.into_iter().for_each(|it| field.cluster.kill(it)),
@@ -163,6 +183,9 @@ impl Fault {
         }
         match self {
             Self::KillMember | Self::StopMember => format!("member {}", member + 1),
+            Self::PauseLeader | Self::PauseElector => {
+                format!("m{} for {:.3} s", leader + 1, pause.as_secs_f64())
+            }
             Self::CutOne => format!("to member {}, {cut:?}", member + 1),
             Self::CutStandby => format!("m{}, {cut:?}", standby + 1),
             Self::KillStandby | Self::StopStandby => format!("m{}", standby + 1),

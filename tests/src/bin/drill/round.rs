@@ -67,9 +67,10 @@ impl Ground {
         }
         let outcome = self.until("somebody works", |field| {
             let successor = match fault.expected() {
-                Expected::Return => field.observer.reign().filter(|(token, reign)| {
-                    *token > sitting.token && reign.master == name
-                }),
+                Expected::Return => field
+                    .observer
+                    .reign()
+                    .filter(|(token, reign)| *token > sitting.token && reign.master == name),
                 _ => field.observer.successor(sitting.token),
             };
             if let Some((token, reign)) = successor {
