@@ -81,13 +81,7 @@ impl Candidate {
                 };
                 let campaign = Campaign::start(store.clone(), options);
                 let campaign = campaign.map_err(|error| text(&error))?;
-                Ok(Self {
-                    campaign,
-                    file: Some((store, shelf)),
-                    has_led: false,
-                    ttl: orders.ttl,
-                    renewal: None,
-                })
+                Ok(Self { campaign, file: Some((store, shelf)), has_led: false, ttl: orders.ttl, renewal: None })
             }
             Place::Etcd { endpoints, key, user, tls_ca, tls_identity } => {
                 let mut store =

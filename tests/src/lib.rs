@@ -12,6 +12,7 @@ pub mod entry;
 pub mod foreign;
 pub mod groups;
 pub mod inspect;
+pub mod leaders;
 pub mod listeners;
 pub mod lives;
 pub mod load;

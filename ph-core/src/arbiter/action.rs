@@ -70,7 +70,7 @@ pub enum Action {
     Resign,
     /// The same, and have the elector end; answer with `ElectorEnded` when it has.
     EndCampaign,
-    /// It does not end by itself: KILL it.
+    /// It does not end by itself, or says nothing when it should: KILL it.
     KillElector,
     /// Give up the settings of every generation but these.
     KeepGenerations(Vec<u32>),

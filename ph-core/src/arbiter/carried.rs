@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Cause, LastChange};
 use super::change::{Goal, Waiter};
 use super::event::{Speed, Ticket, WorkerKey};
-use super::leadership::{Stage, Term};
+use super::leadership::{Leadership, Stage, Term};
 use super::policy::Policy;
 use super::seat::{Crashes, Seat};
 use super::status::Totals;
@@ -91,15 +91,34 @@ struct CarriedChange {
     took: Duration,
 }
 
-/// What of an election is known. Nobody departs in the midst of becoming a leader, or of ceasing to be one.
+/// What of an election is known. Nobody departs in the midst of becoming a leader.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum CarriedLead {
-    Standby { leader: Option<String>, aside: Option<Distance>, elector: Option<Distance> },
-    Leading { token: u64, until: Distance, drain: Distance, elector: Option<Distance> },
+struct CarriedLead {
+    stage: CarriedStage,
+    aside: Option<Distance>,
+    silence: Option<Distance>,
+    elector: Option<Distance>,
+    refusals: u32,
+    failures: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum CarriedStage {
+    Standby { leader: Option<String> },
+    Leading(CarriedTerm),
+    Leaving { term: Option<CarriedTerm>, reason: String, began: Distance, asked: Vec<Ticket> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct CarriedTerm {
+    token: u64,
+    until: Distance,
+    drain: Distance,
 }
 
 /// The words that an arbiter has for kinds of change.
-const WORDS: [&str; 7] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
+const WORDS: [&str; 7] =
+    ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
 
 /// The word of ours that this is. What another program may have called differently is a change all the same.
 fn known(word: &str) -> &'static str {
@@ -156,6 +175,59 @@ impl Anchor {
         }
     }
 
+    fn carry_lead(self, lead: &Leadership) -> CarriedLead {
+        let far = |at: Option<Instant>| at.map(|at| self.distance(at));
+        let packed = |term: &Term| CarriedTerm {
+            token: term.token,
+            until: self.distance(term.until),
+            drain: self.distance(term.drain),
+        };
+        let stage = match &lead.stage {
+            Stage::Opening(term) | Stage::Leading(term) => CarriedStage::Leading(packed(term)),
+            Stage::Leaving { term, reason, began, asked } => CarriedStage::Leaving {
+                term: term.as_ref().map(packed),
+                reason: reason.clone(),
+                began: self.distance(*began),
+                asked: asked.clone(),
+            },
+            Stage::Standby { leader, .. } => CarriedStage::Standby { leader: leader.clone() },
+            Stage::Farewell { .. } | Stage::Over => CarriedStage::Standby { leader: None },
+        };
+        CarriedLead {
+            stage,
+            aside: far(lead.aside),
+            silence: far(lead.silence),
+            elector: far(lead.elector),
+            refusals: lead.refusals,
+            failures: lead.failures,
+        }
+    }
+
+    fn unpack_lead(self, carried: CarriedLead) -> Leadership {
+        let at = |distance: Option<Distance>| distance.map(|distance| self.instant(distance));
+        let term = |term: CarriedTerm| Term {
+            token: term.token,
+            until: self.instant(term.until),
+            drain: self.instant(term.drain),
+        };
+        let stage = match carried.stage {
+            CarriedStage::Leading(packed) => Stage::Leading(term(packed)),
+            CarriedStage::Leaving { term: packed, reason, began, asked } => {
+                let began = self.instant(began);
+                Stage::Leaving { term: packed.map(term), reason, began, asked }
+            }
+            CarriedStage::Standby { leader } => Stage::Standby { leader, heard: true },
+        };
+        Leadership {
+            stage,
+            aside: at(carried.aside),
+            silence: at(carried.silence),
+            elector: at(carried.elector),
+            refusals: carried.refusals,
+            failures: carried.failures,
+        }
+    }
+
     fn unpack(self, slot: u32, worker: CarriedWorker) -> Worker {
         let at = |distance: Option<Distance>| distance.map(|distance| self.instant(distance));
         let state = match worker.state {
@@ -205,24 +277,7 @@ impl Arbiter {
             let (kind, began) = (waiter.kind.to_owned(), anchor.distance(waiter.began));
             CarriedWaiter { asked: waiter.asked, kind, began, old, slots }
         };
-        let lead = self.lead.as_ref().map(|lead| match &lead.stage {
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
-                CarriedLead::Leading {
-                    token: term.token,
-                    until: anchor.distance(term.until),
-                    drain: anchor.distance(term.drain),
-                    elector: far(lead.elector),
-                }
-            }
-            Stage::Standby { leader, .. } => CarriedLead::Standby {
-                leader: leader.clone(),
-                aside: far(lead.aside),
-                elector: far(lead.elector),
-            },
-            Stage::Farewell { .. } | Stage::Over => {
-                CarriedLead::Standby { leader: None, aside: None, elector: far(lead.elector) }
-            }
-        });
+        let lead = self.lead.as_ref().map(|lead| anchor.carry_lead(lead));
         Carried {
             lead,
             generation: self.generation,
@@ -268,18 +323,7 @@ impl Arbiter {
         arbiter.upgrade =
             carried.upgrade.map(|(asked, began)| Upgrade::carried(asked, anchor.instant(began)));
         if let (Some(lead), Some(carried)) = (&mut arbiter.lead, carried.lead) {
-            lead.elector = match carried {
-                CarriedLead::Standby { leader, aside, elector } => {
-                    lead.stage = Stage::Standby { leader, heard: true };
-                    lead.aside = at(aside);
-                    at(elector)
-                }
-                CarriedLead::Leading { token, until, drain, elector } => {
-                    let (until, drain) = (anchor.instant(until), anchor.instant(drain));
-                    lead.stage = Stage::Leading(Term { token, until, drain });
-                    at(elector)
-                }
-            };
+            *lead = anchor.unpack_lead(carried);
         }
         arbiter.last_change = carried.last_change.map(|change| LastChange {
             kind: known(&change.kind),

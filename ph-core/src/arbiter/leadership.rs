@@ -38,6 +38,8 @@ pub(super) struct Leadership {
     pub(super) aside: Option<Instant>,
     /// How often in a row.
     pub(super) refusals: u32,
+    /// By then the elector must have told that the time is over, or it is stopped, and others wait for what it holds.
+    pub(super) silence: Option<Instant>,
     /// When to start another elector.
     pub(super) elector: Option<Instant>,
     /// How many have ended in a row without having been of use.
@@ -47,24 +49,14 @@ pub(super) struct Leadership {
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
     /// Another leads, or nobody; `heard` once the campaign has told anything of it.
-    Standby {
-        leader: Option<String>,
-        heard: bool,
-    },
+    Standby { leader: Option<String>, heard: bool },
     /// Elected, and what the workers listen on is being opened.
     Opening(Term),
     Leading(Term),
-    /// Everybody leaves, and then the lease is given up.
-    Leaving {
-        term: Term,
-        reason: String,
-        began: Instant,
-        asked: Vec<Ticket>,
-    },
+    /// Everybody leaves, and then the lease is given up; no `term` once it is over anyway.
+    Leaving { term: Option<Term>, reason: String, began: Instant, asked: Vec<Ticket> },
     /// The lease is given up for good: the elector is to end by then.
-    Farewell {
-        until: Instant,
-    },
+    Farewell { until: Instant },
     /// There is no elector any more, nor will there be.
     Over,
 }
@@ -93,15 +85,20 @@ impl Term {
 impl Leadership {
     pub(super) fn new() -> Self {
         let stage = Stage::Standby { leader: None, heard: false };
-        Self { stage, aside: None, refusals: 0, elector: None, failures: 0 }
+        let (aside, silence, elector) = (None, None, None);
+        Self { stage, aside, refusals: 0, silence, elector, failures: 0 }
+    }
+
+    /// Of a master that has ended.
+    pub(super) fn over() -> Self {
+        Self { stage: Stage::Over, ..Self::new() }
     }
 
     /// The lease that this master has, if it has one.
     pub(super) fn term(&self) -> Option<Term> {
         match &self.stage {
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
-                Some(*term)
-            }
+            Stage::Opening(term) | Stage::Leading(term) => Some(*term),
+            Stage::Leaving { term, .. } => *term,
             Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over => None,
         }
     }
@@ -114,7 +111,7 @@ impl Leadership {
             _ => None,
         };
         let until = self.term().map(|term| term.until);
-        [drain, until, self.aside, self.elector].into_iter().flatten()
+        [drain, until, self.aside, self.silence, self.elector].into_iter().flatten()
     }
 }
 
@@ -150,8 +147,8 @@ impl Arbiter {
                 // A successor begins with the role that this one has.
                 !ends && lead.aside.is_none() && self.upgrade.is_none()
             }
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. } => {
-                self.now < term.until
+            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => {
+                lead.term().is_some_and(|term| self.now < term.until)
             }
             Stage::Farewell { .. } | Stage::Over => false,
         }
@@ -212,7 +209,7 @@ impl Arbiter {
     ) {
         let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease) else { return };
         let next = Term::new(token, until, lease, &self.policy, now);
-        lead.failures = 0;
+        (lead.failures, lead.silence) = (0, None);
         match &mut lead.stage {
             Stage::Standby { .. } => {
                 let ends = matches!(self.phase, Phase::New | Phase::Stopping { .. } | Phase::Over);
@@ -221,17 +218,17 @@ impl Arbiter {
                     out.push(Action::OpenListeners);
                 }
             }
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. }
-                if term.token == token =>
-            {
-                // What is over is over.
-                if term.until > now {
+            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term: Some(term), .. } => {
+                if term.token != token {
+                    self.lapse(now, "the lease was lost, and won anew", out);
+                } else if term.until <= now || until <= now {
+                    self.run_out(now, out);
+                } else {
                     *term = next;
                 }
             }
-            Stage::Opening(_) | Stage::Leading(_) | Stage::Leaving { .. } => {
-                self.lapse(now, "the lease was lost, and won anew", out);
-            }
+            // What is over is over.
+            Stage::Leaving { term: None, .. } => {}
             Stage::Farewell { .. } | Stage::Over => {}
         }
     }
@@ -267,6 +264,7 @@ impl Arbiter {
 
     pub(super) fn deposed(&mut self, now: Instant, by: Option<String>, out: &mut Vec<Action>) {
         let Some(lead) = &mut self.lead else { return };
+        lead.silence = None;
         match &mut lead.stage {
             Stage::Standby { leader, heard } => {
                 lead.failures = 0;
@@ -294,15 +292,28 @@ impl Arbiter {
     }
 
     pub(super) fn campaign_troubled(&mut self) {
-        if let Some(Leadership { stage: Stage::Standby { heard, .. }, .. }) = &mut self.lead {
+        let Some(lead) = &mut self.lead else { return };
+        lead.silence = None;
+        if let Stage::Standby { heard, .. } = &mut lead.stage {
             *heard = true;
         }
     }
 
     pub(super) fn lease_over(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.lead.as_ref().is_some_and(|lead| lead.term().is_some()) {
-            self.lapse(now, "the lease was not renewed in time", out);
+            self.run_out(now, out);
         }
+    }
+
+    /// Nobody has said so, but the time is over.
+    fn run_out(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let ends = matches!(self.phase, Phase::Stopping { .. } | Phase::Over);
+        if let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease)
+            && !ends
+        {
+            lead.silence = Some(now + lease.ttl / 4);
+        }
+        self.lapse(now, "the lease was not renewed in time", out);
     }
 
     /// It leads no more, and nobody has any time left.
@@ -314,8 +325,7 @@ impl Arbiter {
         }
         self.yield_to_others(now, reason, None, out);
         if let Some(Leadership { stage: Stage::Leaving { term, .. }, .. }) = &mut self.lead {
-            // It can't be renewed any more.
-            (term.until, term.drain) = (now, now);
+            *term = None;
         }
     }
 
@@ -331,7 +341,7 @@ impl Arbiter {
         match &mut lead.stage {
             Stage::Leaving { asked, .. } => asked.extend(ticket),
             Stage::Opening(term) | Stage::Leading(term) => {
-                let (term, asked) = (*term, ticket.into_iter().collect());
+                let (term, asked) = (Some(*term), ticket.into_iter().collect());
                 let (reason, began) = (reason.to_owned(), now);
                 let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
                 out.push(Action::Tell(Note::Yielding { reason: reason.clone(), workers }));
@@ -353,7 +363,12 @@ impl Arbiter {
         }
     }
 
-    pub(super) fn resign(&mut self, now: Instant, asked: Option<Ticket>, out: &mut Vec<Action>) {
+    pub(super) fn resign(
+        &mut self,
+        now: Instant,
+        asked: Option<Ticket>,
+        out: &mut Vec<Action>,
+    ) {
         if self.refuse_when_ending(asked, out) {
             return;
         }
@@ -382,6 +397,7 @@ impl Arbiter {
         match lead.stage {
             Stage::Farewell { .. } | Stage::Over => lead.stage = Stage::Over,
             _ => {
+                lead.silence = None;
                 let delay = back_off(&self.policy, lead.failures, jitter);
                 lead.failures = lead.failures.saturating_add(1);
                 lead.elector = Some(now + delay);
@@ -436,7 +452,7 @@ impl Arbiter {
                     }
                 }
                 *stage = Stage::Farewell { until: now + GOODBYE };
-                (lead.aside, lead.elector) = (None, None);
+                (lead.aside, lead.silence, lead.elector) = (None, None, None);
                 out.push(Action::EndCampaign);
             }
         }
@@ -447,6 +463,9 @@ impl Arbiter {
     pub(super) fn expire_leadership(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some(lead) = &mut self.lead else { return };
         lead.aside.take_if(|at| *at <= now);
+        if lead.silence.take_if(|at| *at <= now).is_some() {
+            out.push(Action::KillElector);
+        }
         if lead.elector.take_if(|at| *at <= now).is_some() {
             out.push(Action::StartElector);
         }
@@ -456,13 +475,8 @@ impl Arbiter {
             *until = now + GOODBYE;
             out.push(Action::KillElector);
         }
-        match lead.stage {
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term, .. }
-                if term.until <= now =>
-            {
-                self.lapse(now, "the lease was not renewed in time", out);
-            }
-            _ => {}
+        if lead.term().is_some_and(|term| term.until <= now) {
+            self.run_out(now, out);
         }
     }
 

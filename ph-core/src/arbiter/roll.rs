@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::action::{Action, Note};
 use super::change::Stage;
 use super::event::{Speed, WorkerKey};
+use super::leadership::Leadership;
 use super::seat::Seat;
 use super::why::Why;
 use super::worker::{State, Worker};
@@ -61,6 +62,7 @@ impl Arbiter {
                     }
                     out.push(Action::Exit(outcome));
                     self.phase = Phase::Over;
+                    self.lead = self.lead.take().map(|_| Leadership::over());
                     (self.sweep, self.scan, self.weigh, self.guard_retry) =
                         (None, None, None, None);
                 }

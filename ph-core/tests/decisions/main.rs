@@ -37,6 +37,7 @@ fn steady_policy(number_workers: u32) -> Policy {
         restart_backoff: Duration::from_millis(100),
         restart_backoff_max: Duration::from_secs(30),
         crash_limit: Some(4),
+        lease: None,
     }
 }
 

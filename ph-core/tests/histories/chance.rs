@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ph_core::arbiter::{Event, ExitStatus, Refusal, ScaleBy, Slots, Speed, WorkerKey};
+use ph_core::arbiter::{Event, ExitStatus, Policy, Refusal, ScaleBy, Slots, Speed, WorkerKey};
 
 use crate::world::{LIMIT, Life, World, policy};
 
@@ -26,7 +26,7 @@ impl World {
         if self.dice.one_in(4) {
             self.depart();
         }
-        match self.dice.below(29) {
+        match self.dice.below(32) {
             0..=5 => {
                 if let Some(worker) = self.any(Life::Booting) {
                     self.live.insert(worker, Life::Ready);
@@ -122,6 +122,7 @@ impl World {
                     self.step(Event::SuccessorFailed { reason });
                 }
             },
+            26..=28 => self.hear_elector(),
             _ => self.pass_time(),
         }
     }
@@ -131,7 +132,8 @@ impl World {
         let answer = if self.dice.one_in(4) {
             Err(Refusal { code: 78, reason: "invalid".into() })
         } else {
-            let policy = policy(&mut self.dice);
+            let lease = self.policy.lease.clone();
+            let policy = Policy { lease, ..policy(&mut self.dice) };
             self.surge = policy.max_surge;
             self.highest_surge = self.highest_surge.max(policy.max_surge);
             self.candidate = Some(policy.clone());
@@ -200,6 +202,10 @@ impl World {
             }
         }
         while self.exit.is_none() {
+            if self.live.is_empty() {
+                self.lose_elector();
+                continue;
+            }
             assert!(self.live.values().all(|life| *life == Life::Killed), "{:?}", self.live);
             self.let_one_killed_end();
         }

@@ -5,6 +5,7 @@
 
 mod chance;
 mod dice;
+mod election;
 mod load;
 mod passage;
 mod world;
@@ -25,11 +26,16 @@ struct Tally {
     given_up: u64,
     /// How often another program went on, and how often the former one again.
     passages: (u64, u64),
+    /// How often a lease was won, and ended.
+    terms: (u64, u64),
 }
 
 fn history(seed: u64) -> Tally {
     let mut world = World::new(seed);
     world.step(Event::Start);
+    if !world.dice.one_in(4) {
+        world.win();
+    }
     // Most starts go well, or there would be little to see beyond them.
     while !world.dice.one_in(16)
         && let Some(worker) = world.any(Life::Booting)
@@ -45,13 +51,13 @@ fn history(seed: u64) -> Tally {
     }
     let outlived = !matches!(world.exit, Some(Outcome::BootFailed(_)));
     world.end();
-    Tally { steps: world.steps, outlived, given_up: world.load.given_up, passages: world.passages }
+    Tally { steps: world.steps, outlived, given_up: world.load.given_up, passages: world.passages, terms: world.election.terms }
 }
 
 #[test]
 fn histories_hold_the_invariants() {
     let (mut steps, mut seeds, mut outlived, mut given_up) = (0, 0, 0, 0);
-    let mut passages = (0, 0);
+    let (mut passages, mut terms) = ((0, 0), (0, 0));
     while steps < STEPS {
         let result = std::panic::catch_unwind(|| history(seeds));
         let tally = result.unwrap_or_else(|panic| {
@@ -62,10 +68,13 @@ fn histories_hold_the_invariants() {
         seeds += 1;
         outlived += u64::from(tally.outlived);
         given_up += tally.given_up;
+        terms = (terms.0 + tally.terms.0, terms.1 + tally.terms.1);
         passages = (passages.0 + tally.passages.0, passages.1 + tally.passages.1);
     }
     assert!(outlived > seeds * 3 / 5, "only {outlived} of {seeds} got beyond their start");
     assert!(given_up > seeds / 20, "only {given_up} workers given up in {seeds}");
+    let (won, ended) = terms;
+    assert!(won > seeds && ended > seeds / 2, "{won} leases won, {ended} ended in {seeds}");
     let (forth, back) = passages;
     assert!(forth > seeds / 20 && back > seeds / 60, "{forth} programs, {back} of them undone");
 }

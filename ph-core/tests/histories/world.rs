@@ -8,6 +8,7 @@ use ph_core::arbiter::{
 };
 
 use crate::dice::Dice;
+use crate::election::{self, Election};
 use crate::load::LoadSide;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +50,7 @@ pub(super) struct World {
     pub(super) exit: Option<Outcome>,
     pub(super) can_fork: bool,
     pub(super) load: LoadSide,
+    pub(super) election: Election,
     /// What holds once the reload under way is done.
     pub(super) passages: (u64, u64),
     pub(super) candidate: Option<Policy>,
@@ -81,6 +83,7 @@ pub(super) fn policy(dice: &mut Dice) -> Policy {
         restart_backoff: Duration::from_millis(1 + dice.below(200)),
         restart_backoff_max: Duration::from_millis(200 + dice.below(3000)),
         crash_limit: dice.one_in(2).then(|| 1 + dice.below(5) as u32),
+        lease: None,
     }
 }
 
@@ -98,7 +101,8 @@ fn band(dice: &mut Dice) -> Band {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice::of(seed);
-        let policy = policy(&mut dice);
+        let mut policy = policy(&mut dice);
+        policy.lease = election::lease(&mut dice);
         let now = Instant::now();
         Self {
             now,
@@ -121,6 +125,7 @@ impl World {
             exit: None,
             can_fork: true,
             load: LoadSide::default(),
+            election: Election::default(),
             passages: (0, 0),
             candidate: None,
             policy,
@@ -157,6 +162,10 @@ impl World {
             assert!(self.reaped.contains(&worker), "{worker:?} ended and was not reaped");
         }
         self.check();
+        self.check_lease();
+        if std::mem::take(&mut self.election.opening) {
+            self.answer_listeners();
+        }
         while let Some(&worker) = self.unborn.first() {
             let reason = "no more processes".to_owned();
             self.step(Event::SpawnFailed { worker, reason });
@@ -176,6 +185,7 @@ impl World {
         };
         match action {
             Action::Spawn { worker, generation } => {
+                self.may_spawn();
                 self.spawns += 1;
                 self.above.insert(worker, (generation, 0));
                 if self.can_fork {
@@ -222,6 +232,11 @@ impl World {
                 assert!(workers.iter().all(ready), "not only ready ones: {workers:?}");
                 self.weighing = workers;
             }
+            Action::StartElector
+            | Action::OpenListeners
+            | Action::Resign
+            | Action::EndCampaign
+            | Action::KillElector => self.campaign(&action),
             Action::Exit(outcome) => {
                 assert!(self.live.is_empty(), "exit with live workers: {:?}", self.live);
                 self.exit = Some(outcome);

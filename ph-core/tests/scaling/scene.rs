@@ -25,6 +25,7 @@ pub(super) fn policy(number_workers: u32, band: Option<Band>) -> Policy {
         restart_backoff: Duration::from_millis(100),
         restart_backoff_max: Duration::from_secs(30),
         crash_limit: None,
+        lease: None,
     }
 }
 

@@ -229,8 +229,7 @@ impl Master<'_> {
         }
         slots::board(&self.slots).lease().hold(standing.token, last);
         let at = TimeSpec::from_duration(Duration::from_nanos(last.max(1)));
-        let set =
-            candidacy.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
+        let set = candidacy.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
         if let Err(errno) = set {
             tracing::error!(%errno, "no timer for the lease: a suspended machine is noticed late");
         }

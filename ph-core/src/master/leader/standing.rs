@@ -110,9 +110,7 @@ impl Master<'_> {
     }
 
     /// The lease that a successor is to begin with, and the lock that it is.
-    pub(in crate::master) fn lease_to_hand_over(
-        &self,
-    ) -> io::Result<Option<(Standing, Option<OwnedFd>)>> {
+    pub(in crate::master) fn lease_to_hand_over(&self) -> io::Result<Option<(Standing, Option<OwnedFd>)>> {
         let Some(standing) = self.candidacy.as_ref().and_then(|it| it.standing) else {
             return Ok(None);
         };

@@ -1,0 +1,301 @@
+//! `leader = file`: two masters on one host, one of which has workers.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use ph_tests::leaders::{Pair, TTL};
+use ph_tests::{Process, Sandbox, until, until_some};
+
+/// A lease, and what a busy machine takes beside it.
+const BOUND: Duration = Duration::from_secs(TTL + 2);
+
+fn elector(sandbox: &Sandbox) -> Process {
+    let pid = sandbox.leadership()["elector_pid"].as_i64().unwrap();
+    let elector = sandbox.find(pid).unwrap();
+    sandbox.adopt(elector);
+    elector
+}
+
+#[test]
+fn one_leads_and_the_other_waits_with_nothing_open() {
+    let pair = Pair::start("one", "number_workers = 2\nunix_socket = a.sock\n", 2);
+    let (first, second) = (pair.first.status(), pair.second.stands_by());
+    assert_eq!((&first["role"], &first["state"]), (&"leader".into(), &"running".into()));
+    assert_eq!((&second["role"], &second["state"]), (&"standby".into(), &"running".into()));
+    assert_eq!(second["wanted"], 0);
+    assert!(pair.first.path("a.sock").exists() && !pair.second.path("a.sock").exists());
+    let titles = [&pair.first, &pair.second].map(|sandbox| sandbox.master().title());
+    assert_eq!(titles, ["ph: master [fixture]", "ph: standby [fixture]"]);
+    assert_eq!(elector(&pair.second).title(), "ph: elector [fixture]");
+    // The direct children: workers and the elector.
+    let children = pair.first.master().children().len();
+    assert_eq!(children, 3);
+    assert_eq!(pair.second.master().children(), [elector(&pair.second)]);
+    assert_eq!(pair.second.leadership()["leader"], pair.first.leadership()["candidate"]);
+    let told = pair.second.ok(&["leader", "status"]);
+    assert!(told.starts_with("standby of "), "{told}");
+    assert_eq!(pair.first.run(&["leader", "wait", "--timeout", "5"]).code, Some(0));
+    assert_eq!(pair.second.run(&["leader", "wait", "--timeout", "0.2"]).code, Some(1));
+}
+
+/// Alone there is nothing to resign from, and no lease.
+#[test]
+fn a_master_that_stands_alone_says_so() {
+    let sandbox = Sandbox::new("alone", "");
+    sandbox.ok(&["start"]);
+    assert_eq!(sandbox.ok(&["leader", "status"]), "standalone\n");
+    assert_eq!(sandbox.leadership()["role"], "standalone");
+    let refused = sandbox.run(&["leader", "resign"]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.err.contains("leader = none"), "{refused:?}");
+    assert_eq!(sandbox.run(&["leader", "wait"]).code, Some(4));
+}
+
+#[test]
+fn a_clean_stop_is_followed_at_once() {
+    let pair = Pair::start("stop", "number_workers = 2\n", 2);
+    let token = pair.first.token();
+    let began = Instant::now();
+    pair.first.ok(&["stop"]);
+    pair.second.leads(2);
+    // Far from the end of the lease.
+    assert!(began.elapsed() < Duration::from_secs(TTL - 1), "{:?}", began.elapsed());
+    assert!(pair.second.token() > token);
+    assert_eq!(pair.second.master().title(), "ph: master [fixture]");
+}
+
+#[test]
+fn who_resigns_stays_and_waits_until_another_has_led() {
+    let pair = Pair::start("resign", "number_workers = 2\n", 2);
+    let refused = pair.second.run(&["leader", "resign"]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.err.contains("leads not") || refused.err.contains("does"), "{refused:?}");
+    let workers = pair.first.workers("ready");
+    pair.first.ok(&["leader", "resign"]);
+    assert!(!workers.iter().any(|(_, worker)| worker.is_alive()), "workers go first");
+    pair.second.leads(2);
+    let status = pair.first.stands_by();
+    assert_eq!(status["last_change"]["kind"], "resign");
+    assert_eq!(pair.first.master().title(), "ph: standby [fixture]");
+    // And back.
+    pair.second.ok(&["leader", "resign"]);
+    pair.first.leads(2);
+    let events = pair.first.ok(&["events", "--json"]);
+    let told: Vec<&str> = events.lines().filter(|line| line.contains(r#""event":"leader""#)).collect();
+    assert_eq!(told.len(), 2, "{events}");
+}
+
+#[test]
+fn who_resigns_from_nobody_else_takes_it_again_only_after_a_while() {
+    let pair = Pair::new("alone-again", "");
+    pair.first.ok(&["start"]);
+    let token = pair.first.leads(1)["leadership"]["token"].as_u64().unwrap();
+    let began = Instant::now();
+    pair.first.ok(&["leader", "resign"]);
+    pair.first.leads(1);
+    assert!(began.elapsed() >= Duration::from_secs(TTL) / 2, "{:?}", began.elapsed());
+    assert!(pair.first.token() > token);
+}
+
+#[test]
+fn a_killed_leader_is_followed_and_none_of_its_workers_is_left() {
+    let pair = Pair::start("killed", "number_workers = 2\n", 2);
+    let workers = pair.first.workers("ready");
+    pair.first.master().signal(Signal::SIGKILL);
+    pair.second.leads(2);
+    assert!(!workers.iter().any(|(_, worker)| worker.is_alive() && !worker.is_zombie()));
+}
+
+/// The guard keeps the lease of a master that is stopped, and goes on guarding.
+#[test]
+fn a_stopped_master_has_no_worker_past_its_lease() {
+    let pair = Pair::start("stopped", "number_workers = 2\n", 2);
+    let (master, workers) = (pair.first.master(), pair.first.workers("ready"));
+    let guard = pair.first.find(pair.first.status()["guard_pid"].as_i64().unwrap()).unwrap();
+    master.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    pair.second.leads(2);
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    assert!(workers.iter().all(|(_, worker)| !worker.is_alive() || worker.is_zombie()));
+    assert!(guard.is_alive(), "the guard goes on");
+    master.signal(Signal::SIGCONT);
+    pair.first.stands_by();
+    // The same guard, for the next term.
+    pair.second.ok(&["leader", "resign"]);
+    let workers = pair.first.leads(2);
+    let pids = workers["workers"].as_array().unwrap().iter().map(|row| row["pid"].as_i64().unwrap());
+    let workers: Vec<Process> = pids.map(|pid| pair.first.find(pid).unwrap()).collect();
+    master.signal(Signal::SIGSTOP);
+    until("the guard ends them once more", || {
+        workers.iter().all(|worker| !worker.is_alive() || worker.is_zombie())
+    });
+    master.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn an_elector_that_dies_is_replaced_and_the_lease_stays() {
+    let pair = Pair::start("elector", "number_workers = 2\n", 2);
+    let (token, workers) = (pair.first.token(), pair.first.workers("ready"));
+    for _ in 0..2 {
+        let dead = elector(&pair.first);
+        dead.signal(Signal::SIGKILL);
+        until("another elector renews the lease", || {
+            let status = pair.first.leadership();
+            let pid = status["elector_pid"].as_i64();
+            pid.is_some_and(|pid| pid != i64::from(dead.pid()))
+                && status["lease_s"].as_f64().is_some_and(|left| left > 2.2)
+        });
+    }
+    assert_eq!(pair.first.token(), token);
+    assert_eq!(pair.first.workers("ready"), workers, "nobody was replaced");
+    assert!(pair.first.ok(&["events", "--json"]).contains("elector_ended"));
+    // The standby's as well.
+    elector(&pair.second).signal(Signal::SIGKILL);
+    until("the standby campaigns again", || pair.second.leadership()["elector_pid"].is_i64());
+    pair.first.ok(&["stop"]);
+    pair.second.leads(2);
+}
+
+/// It renews nothing and says nothing: the master keeps the time by itself.
+#[test]
+fn an_elector_that_is_stopped_ends_the_leadership_in_time() {
+    let pair = Pair::start("still", "number_workers = 2\n", 2);
+    let workers = pair.first.workers("ready");
+    elector(&pair.first).signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    pair.second.leads(2);
+    assert!(began.elapsed() < BOUND + Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(!workers.iter().any(|(_, worker)| worker.is_alive()));
+    pair.first.stands_by();
+    pair.second.ok(&["stop"]);
+    pair.first.leads(2);
+}
+
+#[test]
+fn a_reload_and_both_kinds_of_upgrade_keep_the_leadership() {
+    for mode in ["handover", "inplace"] {
+        let section = format!("number_workers = 2\nupgrade_mode = {mode}\n");
+        let pair = Pair::start("keeps", &section, 2);
+        let token = pair.first.token();
+        let before = elector(&pair.first);
+        pair.first.ok(&["reload"]);
+        assert_eq!((pair.first.token(), elector(&pair.first)), (token, before));
+        pair.first.ok(&["upgrade"]);
+        assert_eq!(pair.first.token(), token);
+        pair.first.settled(2);
+        // It goes on renewing.
+        let ends = Instant::now() + Duration::from_secs(TTL + 1);
+        until("a lease's time has passed", || {
+            assert_eq!(pair.second.status()["role"], "standby");
+            Instant::now() > ends
+        });
+        assert_eq!(pair.first.token(), token);
+        // A standby is upgraded and reloaded no less.
+        pair.second.ok(&["reload"]);
+        pair.second.ok(&["upgrade"]);
+        assert_eq!(pair.second.stands_by()["generation"], 3);
+        pair.first.ok(&["stop"]);
+        pair.second.leads(2);
+    }
+}
+
+#[test]
+fn a_failed_upgrade_leaves_the_leadership_where_it_was() {
+    for mode in ["handover", "inplace"] {
+        let section = format!("number_workers = 2\nupgrade_mode = {mode}\n");
+        let pair = Pair::start("fails", &section, 2);
+        let token = pair.first.token();
+        let text = pair.first.read("config.ini");
+        std::fs::write(pair.first.path("config.ini"), text + "app.boot = fail\n").unwrap();
+        assert_eq!(pair.first.run(&["upgrade"]).code, Some(5));
+        assert_eq!((pair.first.token(), pair.first.settled(2).len()), (token, 2));
+        let ends = Instant::now() + Duration::from_secs(TTL + 1);
+        until("a lease's time has passed", || Instant::now() > ends);
+        assert_eq!(pair.first.token(), token);
+        assert_eq!(pair.second.stands_by()["role"], "standby");
+    }
+}
+
+/// Other settings of the election need a restart.
+#[test]
+fn a_reload_to_another_election_is_refused() {
+    let pair = Pair::start("another", "", 1);
+    let text = pair.first.read("config.ini").replace("leader_ttl = 3", "leader_ttl = 4");
+    std::fs::write(pair.first.path("config.ini"), text).unwrap();
+    for command in ["reload", "upgrade"] {
+        let refused = pair.first.run(&[command]);
+        assert!([Some(4), Some(5)].contains(&refused.code), "{refused:?}");
+        assert!(refused.err.contains("only change by a restart"), "{refused:?}");
+    }
+    assert_eq!(pair.first.leads(1)["role"], "leader");
+}
+
+#[test]
+fn a_standby_is_scaled_for_the_day_that_it_leads() {
+    let pair = Pair::start("scaled", "number_workers = 1\n", 1);
+    pair.second.ok(&["scale", "3"]);
+    assert_eq!(pair.second.stands_by()["wanted"], 0);
+    pair.first.ok(&["scale", "+1"]);
+    pair.first.ok(&["leader", "resign"]);
+    pair.second.leads(3);
+}
+
+/// What it would listen on is taken: it says so, lets others, and tries again.
+#[test]
+fn who_can_not_listen_does_not_lead() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let pair = Pair::start("taken", "", 1);
+    let text = pair.second.read("config.ini");
+    std::fs::write(pair.second.path("config.ini"), format!("{text}bind = 127.0.0.1:{port}\n")).unwrap();
+    pair.second.ok(&["reload"]);
+    pair.first.ok(&["leader", "resign"]);
+    until("the second says why not", || pair.second.read("app.log").contains("address in use"));
+    pair.first.leads(1);
+    assert_eq!(pair.second.stands_by()["state"], "running");
+    drop(taken);
+    pair.first.ok(&["stop"]);
+    pair.second.leads(1);
+    assert_eq!(pair.second.status()["listeners"][0], format!("tcp://127.0.0.1:{port}"));
+}
+
+/// Workers that don't leave when they are asked are gone all the same before the lease is given up.
+#[test]
+fn workers_that_stay_are_killed_before_another_leads() {
+    let section = "app.job = deaf\ngraceful_timeout = 1\n";
+    let pair = Pair::start("deaf", section, 1);
+    let (_, worker) = pair.first.workers("ready")[0];
+    pair.first.ok(&["leader", "resign"]);
+    assert!(!worker.is_alive());
+    pair.second.leads(1);
+}
+
+/// Bad settings are a sentence.
+#[test]
+fn a_lease_that_is_too_short_is_refused() {
+    let pair = Pair::new("short", "");
+    let text = pair.first.read("config.ini").replace("leader_ttl = 3", "leader_ttl = 1.5");
+    std::fs::write(pair.first.path("config.ini"), text).unwrap();
+    let refused = pair.first.run(&["start"]);
+    assert_eq!(refused.code, Some(78), "{refused:?}");
+    assert!(refused.err.contains("leader_ttl"), "{refused:?}");
+}
+
+/// The token is in the environment of a program, and larger with each leader.
+#[test]
+fn a_program_is_told_its_token() {
+    let section = "command = sh -c 'echo token $PH_FENCING_TOKEN; exec sleep 1000'\n";
+    let pair = Pair::start("program", section, 1);
+    let told = |sandbox: &Sandbox| {
+        until_some("the program has told its token", || {
+            let log = sandbox.read("app.log");
+            let told = log.lines().rev().find_map(|line| line.split("token ").nth(1)?.parse().ok());
+            told.filter(|_: &u64| log.contains("token "))
+        })
+    };
+    assert_eq!(told(&pair.first), pair.first.token());
+    pair.first.ok(&["leader", "resign"]);
+    pair.second.leads(1);
+    until("the second's program has told", || pair.second.read("app.log").contains("] token "));
+    assert!(pair.second.token() > 0);
+}
