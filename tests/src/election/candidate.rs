@@ -21,13 +21,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The master of this number; its workers write to `log`. It is not running yet.
+    /// The master of this number; its workers write to `log`. It is not running yet. A `warm` one has workers as a standby, too.
     #[track_caller]
-    pub fn new(number: usize, log: &Path) -> Self {
+    pub fn new(number: usize, log: &Path, warm: bool) -> Self {
         let sandbox = Sandbox::for_program("ph-stamper", &format!("m{}", number + 1), "");
         let section = format!(
             "proc_name = {}\nnumber_workers = 2\ngraceful_timeout = 250ms\nleader = etcd\nleader_key = app\n\
-             leader_ttl = {TTL}\nleader_endpoints = {}\napp.records = {}\n",
+             leader_ttl = {TTL}\nleader_endpoints = {}\nstandby_warm = {warm}\napp.records = {}\n",
             sandbox.name(),
             Cluster::endpoints(number),
             log.display(),

@@ -148,6 +148,13 @@ impl Cluster {
         })
     }
 
+    /// How often they have elected one who decides, as far as anybody answers.
+    #[must_use]
+    pub fn term(&self) -> Option<u64> {
+        let statuses = (0..COUNT).filter_map(|it| ask(it, "POST /v3/maintenance/status", "{}"));
+        statuses.filter_map(|status| status["raftTerm"].as_str()?.parse().ok()).max()
+    }
+
     /// The end of a member's log.
     #[must_use]
     pub fn last_words(&self, member: usize) -> String {

@@ -42,6 +42,17 @@ impl Field {
     /// All of it started; the masters may not have found a leader yet.
     #[track_caller]
     pub fn open() -> Self {
+        Self::with(false)
+    }
+
+    /// The same, of masters whose workers are there before they lead, and wait.
+    #[track_caller]
+    pub fn warm() -> Self {
+        Self::with(true)
+    }
+
+    #[track_caller]
+    fn with(warm: bool) -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let network = Network::enter();
@@ -49,9 +60,11 @@ impl Field {
         let log = std::env::temp_dir().join(format!("ph-records-{}-{number}", std::process::id()));
         let book = Book::create(&log).unwrap();
         let mut candidates: Vec<_> =
-            (0..COUNT).map(|number| Candidate::new(number, &log)).collect();
+            (0..COUNT).map(|number| Candidate::new(number, &log, warm)).collect();
         candidates.iter_mut().for_each(Candidate::launch);
-        let names = candidates.iter().map(|candidate| candidate.name().to_owned()).collect();
+        // Who has workers leads, unless they wait.
+        let cold = candidates.iter().filter(|_| !warm);
+        let names = cold.map(|candidate| candidate.name().to_owned()).collect();
         let observer = Observer::start(book, names);
         Self { candidates, observer, cluster, network, electors: Vec::new(), log }
     }

@@ -35,7 +35,7 @@ struct Seen {
 }
 
 impl Observer {
-    /// Observes the workers that write to this log, of the masters with these names.
+    /// Observes the workers that write to this log, and whether two of the masters with these names have some at the same time.
     #[must_use]
     pub fn start(book: Book, masters: Vec<String>) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));

@@ -123,6 +123,18 @@ impl Fault {
         }
     }
 
+    /// Whether nothing is done to etcd's members.
+    pub(crate) fn spares_etcd(self) -> bool {
+        !matches!(
+            self,
+            Self::KillMember
+                | Self::StopMember
+                | Self::KillMajority
+                | Self::StopMajority
+                | Self::KillEtcd
+        )
+    }
+
     /// Lets it happen; how it went, in a few words.
     pub(crate) fn happen(self, ground: &mut Ground, sitting: Sitting, dice: &mut Dice) -> String {
         let field = &mut ground.field;
@@ -136,7 +148,7 @@ impl Fault {
         let majority = [member, (member + 1) % COUNT];
         let cut = if dice.coin() { Cut::Silent } else { Cut::Loud };
         // Shorter than the lease or longer, and most often about as long.
-        let pause = Duration::from_millis(1_000 + dice.below(1_500) as u64);
+        let pause = Duration::from_millis(300 + dice.below(2_200) as u64);
         match self {
             Self::KillLeader => field.candidates[leader].kill(),
             Self::StopLeader => field.candidates[leader].signal(Signal::SIGSTOP),

@@ -18,11 +18,12 @@ use fault::Fault;
 use round::Ground;
 use table::{Table, is_missed};
 
-const USAGE: &str = "ph-drill leader [--rounds N] [--seed S]";
+const USAGE: &str = "ph-drill leader [--warm] [--rounds N] [--seed S]";
 
 struct Plan {
     rounds: usize,
     seed: u64,
+    warm: bool,
 }
 
 impl Plan {
@@ -31,8 +32,12 @@ impl Plan {
             return None;
         }
         let time = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let mut plan = Self { rounds: 200, seed: time.as_secs() };
+        let mut plan = Self { rounds: 200, seed: time.as_secs(), warm: false };
         while let Some(word) = words.next() {
+            if word == "--warm" {
+                plan.warm = true;
+                continue;
+            }
             let value = words.next()?;
             match word.as_str() {
                 "--rounds" => plan.rounds = value.parse().ok()?,
@@ -59,9 +64,10 @@ fn main() -> ExitCode {
 }
 
 fn drill(plan: &Plan) -> Result<(), String> {
-    println!("{} rounds, seed {}", plan.rounds, plan.seed);
+    let kind = if plan.warm { "warm" } else { "cold" };
+    println!("{} rounds, {kind} standbys, seed {}", plan.rounds, plan.seed);
     let begun = Instant::now();
-    let mut ground = Ground::open()?;
+    let mut ground = Ground::open(plan.warm)?;
     let mut table = Table::default();
     let result = rounds(plan, &mut ground, &mut table);
     let field = &ground.field;

@@ -27,10 +27,14 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    pub(crate) fn open() -> Result<Self, String> {
+    pub(crate) fn open(warm: bool) -> Result<Self, String> {
         let signals = SignalSet::of(&[Signal::INT, Signal::TERM, Signal::HUP]);
         let interrupts = Source::pipe(signals).map_err(|error| error.to_string())?;
-        Ok(Self { field: Field::open(), asked: None, interrupts })
+        Ok(Self {
+            field: if warm { Field::warm() } else { Field::open() },
+            asked: None,
+            interrupts,
+        })
     }
 
     /// Has a command of a master's run in the background.
@@ -47,6 +51,7 @@ impl Ground {
     pub(crate) fn round(&mut self, fault: Fault, dice: &mut Dice) -> Result<Outcome, String> {
         let sitting = self.settled()?;
         let name = self.field.candidates[sitting.leader].name().to_owned();
+        let term = self.field.cluster.term();
         let mut since = now();
         say(&format!("{:<26}", fault.happen(self, sitting, dice)));
         // Nobody can have sent a renewal later than now.
@@ -84,6 +89,10 @@ impl Ground {
         })?;
         if outcome == Outcome::Kept {
             say("kept");
+        }
+        if fault.spares_etcd() && self.field.cluster.term() != term {
+            // It gives every lease its whole time once more.
+            say(", etcd has elected anew");
         }
         self.finish()?;
         self.field.mend();
