@@ -30,6 +30,8 @@ struct Seen {
     /// Why it can't observe any more.
     blind: Option<String>,
     is_over: bool,
+    /// For how long it could not look, at most.
+    away: Duration,
     /// The last record of each worker, as long as nobody has succeeded it.
     workers: BTreeMap<Process, Record>,
 }
@@ -76,6 +78,12 @@ impl Observer {
         self.seen().checker.speak(now());
     }
 
+    /// For how long it could not look, at most, since this was asked last: then the whole machine stood still, most likely, and no time
+    /// that was taken meanwhile means anything.
+    pub fn was_away(&self) -> Duration {
+        std::mem::take(&mut self.seen().away)
+    }
+
     /// How many records it has read.
     #[must_use]
     pub fn records(&self) -> u64 {
@@ -113,9 +121,12 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 
 fn observe(mut book: Book, masters: &[String], seen: &Mutex<Seen>) {
     let mut look = Instant::now();
+    let mut round = Instant::now();
     loop {
         {
             let mut seen = lock(seen);
+            seen.away = seen.away.max(round.elapsed());
+            round = Instant::now();
             if seen.is_over {
                 return;
             }

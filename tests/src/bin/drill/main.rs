@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dice::Dice;
 use fault::Fault;
-use round::Ground;
+use round::{Ground, INTERRUPTED};
 use table::{Table, is_missed};
 
 const USAGE: &str = "ph-drill leader [--warm] [--rounds N] [--seed S]";
@@ -85,6 +85,9 @@ fn drill(plan: &Plan) -> Result<(), String> {
         other => other,
     };
     result.map_err(|error| {
+        if error == INTERRUPTED {
+            return error;
+        }
         let folder = std::env::temp_dir().join(format!("ph-drill-{}", std::process::id()));
         match field.keep(&folder) {
             Ok(()) => format!("{error}; the logs are in {}", folder.display()),

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A lease that is over by more than this was not given up in time.
 const BEYOND: Duration = Duration::from_millis(300);
 
+/// The reason for an end that says nothing about the masters.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
 /// What the rounds have in common.
 pub(crate) struct Ground {
     pub(crate) field: Field,
@@ -52,6 +55,7 @@ impl Ground {
         let sitting = self.settled()?;
         let name = self.field.candidates[sitting.leader].name().to_owned();
         let term = self.field.cluster.term();
+        self.field.observer.was_away();
         let mut since = now();
         say(&format!("{:<26}", fault.happen(self, sitting, dice)));
         // Nobody can have sent a renewal later than now.
@@ -94,6 +98,10 @@ impl Ground {
             // It gives every lease its whole time once more.
             say(", etcd has elected anew");
         }
+        let outcome = outcome.or_void(fault, self.field.observer.was_away());
+        if let Outcome::Void(away) = outcome {
+            say(&format!(", void: the machine stood still for {:.3} s", away.as_secs_f64()));
+        }
         self.finish()?;
         self.field.mend();
         Ok(outcome)
@@ -130,7 +138,7 @@ impl Ground {
             let pause = Some(Duration::from_millis(10));
             let asked = self.interrupts.wait(pause).map_err(|error| error.to_string())?;
             if !asked.is_empty() {
-                return Err("interrupted".to_owned());
+                return Err(INTERRUPTED.to_owned());
             }
         }
     }

@@ -10,6 +10,8 @@ use crate::fault::{Expected, Fault};
 
 /// How long a successor may take after its predecessor has given up by itself.
 const AT_ONCE: Duration = Duration::from_millis(300);
+/// Longer than a lease's margin: who leads can't know whether it still does.
+const STANDSTILL: Duration = Duration::from_millis(500);
 /// How long after a lease is over.
 const AFTER: Duration = Duration::from_secs(2);
 
@@ -20,6 +22,16 @@ pub(crate) enum Outcome {
     Kept,
     /// A successor worked after so long.
     Succeeded(Duration),
+    /// Not as it must, but the whole machine stood still for so long meanwhile.
+    Void(Duration),
+}
+
+impl Outcome {
+    /// The same, if it went as it must, or if nothing excuses that it did not.
+    pub(crate) fn or_void(self, fault: Fault, away: Duration) -> Self {
+        let excuse = if fault.expected() == Expected::Handover { AT_ONCE / 3 } else { STANDSTILL };
+        if is_missed(fault, self) && away >= excuse { Self::Void(away) } else { self }
+    }
 }
 
 /// How long a successor may take: of the fault, or of the moment at which etcd was whole again.
@@ -33,7 +45,7 @@ pub(crate) fn limit(fault: Fault) -> Duration {
 /// Whether it went as it must.
 pub(crate) fn is_missed(fault: Fault, outcome: Outcome) -> bool {
     match (fault.expected(), outcome) {
-        (Expected::Nothing | Expected::Either, Outcome::Kept) => false,
+        (Expected::Nothing | Expected::Either, Outcome::Kept) | (_, Outcome::Void(_)) => false,
         (Expected::Nothing, Outcome::Succeeded(_)) | (_, Outcome::Kept) => true,
         (_, Outcome::Succeeded(took)) => took > limit(fault),
     }
@@ -57,14 +69,14 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<18}{:>7}{:>7}{:>11}{:>10}{:>10}{:>8}{:>8}",
-            "fault", "rounds", "kept", "takeovers", "median", "worst", "limit", "missed"
+            "{:<18}{:>7}{:>7}{:>11}{:>10}{:>10}{:>8}{:>8}{:>6}",
+            "fault", "rounds", "kept", "takeovers", "median", "worst", "limit", "missed", "void"
         )?;
         for (fault, row) in &self.0 {
             let mut took: Vec<Duration> = row
                 .iter()
                 .filter_map(|outcome| match outcome {
-                    Outcome::Kept => None,
+                    Outcome::Kept | Outcome::Void(_) => None,
                     Outcome::Succeeded(took) => Some(*took),
                 })
                 .collect();
@@ -76,18 +88,20 @@ impl fmt::Display for Table {
                 Expected::Nothing => "none".to_owned(),
                 _ => format!("{} s", limit(*fault).as_secs_f64()),
             };
+            let kept = row.iter().filter(|outcome| **outcome == Outcome::Kept).count();
             let missed = row.iter().filter(|outcome| is_missed(*fault, **outcome)).count();
             writeln!(
                 f,
-                "{:<18}{:>7}{:>7}{:>11}{:>10}{:>10}{:>8}{:>8}",
+                "{:<18}{:>7}{:>7}{:>11}{:>10}{:>10}{:>8}{:>8}{:>6}",
                 fault.name(),
                 row.len(),
-                row.len() - took.len(),
+                kept,
                 took.len(),
                 seconds(took.get(took.len() / 2)),
                 seconds(took.last()),
                 limit,
                 missed,
+                row.len() - kept - took.len(),
             )?;
         }
         Ok(())
@@ -129,7 +143,19 @@ mod tests {
         let text = table.to_string();
         let row = text.lines().find(|line| line.starts_with("clean stop")).unwrap();
         let words: Vec<&str> = row.split_whitespace().skip(2).collect();
-        assert_eq!(words.join(" "), "3 0 3 0.120 s 0.350 s 0.3 s 1");
+        assert_eq!(words.join(" "), "3 0 3 0.120 s 0.350 s 0.3 s 1 0");
         assert_eq!(table.misses(), 1);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_excuses_what_was_missed_and_nothing_else() {
+        let after = |millis| Outcome::Succeeded(Duration::from_millis(millis));
+        let away = Duration::from_millis;
+        assert_eq!(after(301).or_void(Fault::Stop, away(99)), after(301));
+        assert_eq!(after(301).or_void(Fault::Stop, away(100)), Outcome::Void(away(100)));
+        assert_eq!(after(300).or_void(Fault::Stop, away(900)), after(300));
+        assert_eq!(after(1).or_void(Fault::Clock, away(499)), after(1));
+        assert_eq!(after(1).or_void(Fault::Clock, away(500)), Outcome::Void(away(500)));
+        assert!(!is_missed(Fault::Clock, Outcome::Void(away(500))));
     }
 }
