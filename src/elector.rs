@@ -13,7 +13,8 @@ use ph_core::elector::{
 };
 use ph_core::log::Shelf;
 use ph_core::sys::title::Title;
-use ph_core::sys::{fds, fork};
+use ph_core::slots::boot_clock;
+use ph_core::sys::{fds, fork, orphans};
 use ph_leader::etcd::Tls;
 use ph_leader::{Campaign, EtcdStore, Event, FileStore, Instant, Options, Report};
 
@@ -58,6 +59,11 @@ struct Candidate {
     file: Option<(FileStore, Shelf)>,
     has_led: bool,
     ttl: Duration,
+    master: nix::unistd::Pid,
+    /// How long before a deadline the workers of a stopped master are to be ended, if that is to be done here.
+    guards: Option<Duration>,
+    /// When that is, as nanoseconds of `CLOCK_BOOTTIME`.
+    end: Option<u64>,
     /// The number of the lease that is to be renewed, and when the master is asked whether it still wants that.
     renewal: Option<(u64, Clock)>,
 }
@@ -81,7 +87,7 @@ impl Candidate {
                 };
                 let campaign = Campaign::start(store.clone(), options);
                 let campaign = campaign.map_err(|error| text(&error))?;
-                Ok(Self { campaign, file: Some((store, shelf)), has_led: false, ttl: orders.ttl, renewal: None })
+                Ok(Self::with(orders, campaign, Some((store, shelf))))
             }
             Place::Etcd { endpoints, key, user, tls_ca, tls_identity } => {
                 let mut store =
@@ -102,9 +108,29 @@ impl Candidate {
                     None => Campaign::start(store, options),
                 };
                 let campaign = campaign.map_err(|error| text(&error))?;
-                Ok(Self { campaign, file: None, has_led: false, ttl: orders.ttl, renewal: None })
+                Ok(Self::with(orders, campaign, None))
             }
         }
+    }
+
+    fn with(orders: &Orders, campaign: Campaign, file: Option<(FileStore, Shelf)>) -> Self {
+        Self {
+            campaign,
+            file,
+            has_led: false,
+            ttl: orders.ttl,
+            master: nix::unistd::Pid::from_raw(orders.master),
+            guards: orders.guards,
+            end: None,
+            renewal: None,
+        }
+    }
+
+    /// How long to wait at most before there is something to do here.
+    fn patience(&self) -> Option<Duration> {
+        let renewal = self.renewal.map(|(_, at)| at.saturating_duration_since(Clock::now()));
+        let end = self.end.map(|end| Duration::from_nanos(end.saturating_sub(boot_clock())));
+        renewal.into_iter().chain(end).min()
     }
 
     /// Forwards, both ways. Whatever can't be said ends it: unheard, nobody may lead.
@@ -121,14 +147,16 @@ impl Candidate {
                 PollFd::new(self.campaign.as_fd(), PollFlags::POLLIN),
                 PollFd::new(socket.as_fd(), PollFlags::POLLIN),
             ];
-            let left = self.renewal.map(|(_, at)| at.saturating_duration_since(Clock::now()));
-            let timeout = left.map_or(PollTimeout::NONE, |left| {
+            let timeout = self.patience().map_or(PollTimeout::NONE, |left| {
                 let left = left + Duration::from_millis(1);
                 PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
             });
             match poll(&mut waited, timeout) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
+            }
+            if self.end.take_if(|end| *end <= boot_clock()).is_some() {
+                orphans::end_groups_of_stopped(self.master);
             }
             if let Some((serial, _)) = self.renewal.take_if(|(_, at)| *at <= Clock::now()) {
                 elector::send(socket, &Word::Asks(serial))?;
@@ -156,6 +184,10 @@ impl Candidate {
                         return Ok(());
                     };
                     self.has_led = true;
+                    self.end = self.guards.map(|before| {
+                        let deadline = standing.deadline - before;
+                        u64::try_from(deadline.since_boot().as_nanos()).unwrap_or(u64::MAX)
+                    });
                     self.renewal = Some((serial, Clock::now() + self.ttl * 3 / 10));
                     self.lay_lock()?;
                     Word::So { serial, news: News::Leader(words_of(standing)) }

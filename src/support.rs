@@ -1,6 +1,6 @@
 //! What this version reads and validates, but does not act on yet: said at the start instead of passed over.
 
-use ph_config::{Settings, WorkerClass};
+use ph_config::{Accept, Leader, Settings, WorkerClass};
 
 /// Keys that must not be passed over: the program would be less safe, less exclusive, or another one.
 const REFUSED: [&str; 1] = ["preload"];
@@ -22,6 +22,16 @@ pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> 
     if !refused.is_empty() {
         let what = refused.join(", ");
         return Err(format!("this version does not know how to do {what} yet; unset it"));
+    }
+    if settings.leader != Leader::None && settings.standby_warm {
+        if settings.worker_class == WorkerClass::Exec {
+            return Err("standby_warm = true: a program cannot be held before its first job; unset it, and it is \
+                        started when its master leads"
+                .to_owned());
+        }
+        if settings.accept == Accept::Reuseport {
+            return Err("standby_warm = true does not go with accept = reuseport; unset one of them".to_owned());
+        }
     }
     match settings.worker_class {
         WorkerClass::Exec => Ok(Vec::new()),
@@ -50,6 +60,10 @@ mod tests {
         let refused = examine(&settings(&[("preload", "true")]));
         assert!(refused.unwrap_err().contains("preload"));
         assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
+        for other in [("command", "sleep 1"), ("accept", "reuseport")] {
+            let warm = [("leader", "file"), ("standby_warm", "true"), ("bind", "127.0.0.1:0"), other];
+            assert!(examine(&settings(&warm)).unwrap_err().contains("standby_warm"), "{other:?}");
+        }
         let program = [("stop_signal", "INT"), ("command", "sleep 1")];
         assert_eq!(examine(&settings(&program)), Ok(Vec::new()));
     }

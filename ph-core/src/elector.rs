@@ -56,6 +56,9 @@ pub struct Orders {
     pub standing: Option<Standing>,
     /// Whether what lies on the shelf is to be gone on with.
     pub has_lock: bool,
+    /// Where there is no guard, because the master is PID 1: so long before a lease's deadline the elector ends the workers
+    /// of a master that is stopped.
+    pub guards: Option<Duration>,
 }
 
 /// Where candidates meet.

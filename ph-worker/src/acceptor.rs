@@ -132,7 +132,7 @@ impl<'a> Acceptor<'a> {
         }
         let grace = self.post.settings.graceful_timeout.map_or(ON_THEIR_WAY, |limit| limit / 2);
         // What is in the channel is for those who stay.
-        self.owes = self.ready.contains(&self.post.listeners.len());
+        self.owes = self.ready.contains(&self.post.listeners().len());
         self.arm(false)?;
         self.lingers = Some(now + grace.min(ON_THEIR_WAY));
         Ok(true)
@@ -154,7 +154,7 @@ impl<'a> Acceptor<'a> {
             }
         }
         if willing && self.relieves {
-            if let Some(moved) = self.accept(self.post.listeners.len())? {
+            if let Some(moved) = self.accept(self.post.listeners().len())? {
                 return Ok(Some(Event::Connection(moved)));
             }
             self.relieves = false;
@@ -188,7 +188,7 @@ impl<'a> Acceptor<'a> {
         }
         if count == 0 && willing && polite.is_some() {
             // Whoever still waits was left by all the others as well: they are stopped, or have no room.
-            if let Some(accepted) = self.take_from(0..=self.post.listeners.len())? {
+            if let Some(accepted) = self.take_from(0..=self.post.listeners().len())? {
                 self.gate.was_needed();
                 self.relieves = accepted.origin != Origin::Accepted;
                 return Ok(Some(Event::Connection(accepted)));
@@ -200,7 +200,7 @@ impl<'a> Acceptor<'a> {
     /// Takes a connection that waits: one that another worker left, and up to `left` of the listeners' queues. `None` when there
     /// is no more to take.
     pub(crate) fn take_waiting(&mut self, left: &mut u64) -> io::Result<Option<Accepted>> {
-        let channel = self.post.listeners.len();
+        let channel = self.post.listeners().len();
         let queues = if *left == 0 { 0 } else { channel };
         // With a successor, that goes on with what others leave, once it hears of it.
         let owes = std::mem::take(&mut self.owes);
@@ -227,7 +227,7 @@ impl<'a> Acceptor<'a> {
     /// alone was woken for; without a successor, when the master stops or a queue of its own goes with it, those that
     /// wait now.
     pub(crate) fn last_call(&mut self) -> io::Result<u64> {
-        let channel = self.post.listeners.len();
+        let channel = self.post.listeners().len();
         let woken = self.ready.iter().filter(|source| **source != channel).count() as u64;
         self.owes |= self.ready.contains(&channel);
         self.arm(false)?;
@@ -235,7 +235,7 @@ impl<'a> Acceptor<'a> {
         if !self.post.board.is_stopping() && !self.post.slot.is_last() {
             return Ok(woken);
         }
-        let queues = self.post.listeners.iter();
+        let queues = self.post.listeners().iter();
         Ok(queues.map(|listener| listener.waiting().map_or(UNKNOWN, u64::from)).sum())
     }
 
@@ -244,7 +244,7 @@ impl<'a> Acceptor<'a> {
             return Ok(());
         }
         self.armed = armed;
-        for (index, listener) in self.post.listeners.iter().enumerate() {
+        for (index, listener) in self.post.listeners().iter().enumerate() {
             if armed {
                 self.epoll.add(listener, exclusive(index))?;
             } else {
@@ -253,7 +253,7 @@ impl<'a> Acceptor<'a> {
         }
         if let Some(channel) = self.channel() {
             if armed {
-                self.epoll.add(channel, exclusive(self.post.listeners.len()))?;
+                self.epoll.add(channel, exclusive(self.post.listeners().len()))?;
             } else {
                 self.epoll.delete(channel)?;
             }
@@ -274,7 +274,7 @@ impl<'a> Acceptor<'a> {
             self.arm(false)?;
             return Ok(None);
         }
-        let Some(listener) = self.post.listeners.get(index) else { return self.take_moved() };
+        let Some(listener) = self.post.listeners().get(index) else { return self.take_moved() };
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
         let accepted = {
             let (id, lock) = (self.post.id, self.post.lock);

@@ -214,6 +214,26 @@ impl Context {
         }
     }
 
+    /// Waits until the master leads, if this worker was made before it did.
+    pub(crate) fn wait_for_office(&self) -> Result<(), String> {
+        let Some(office) = &self.local.post.office else { return Ok(()) };
+        loop {
+            let readable = Some((office.as_fd(), PollFlags::POLLIN));
+            if self.wait(readable, true, None) == Woken::Stop {
+                return Ok(());
+            }
+            match office.look() {
+                Ok(Some(equipment)) => {
+                    self.local.post.equip(equipment);
+                    return Ok(());
+                }
+                // It led for a moment, and does no more.
+                Ok(None) => {}
+                Err(error) => return Err(format!("cannot take over what it listens on: {error}")),
+            }
+        }
+    }
+
     /// One call of poll(2); whether what was waited for is there.
     fn poll(
         &self,

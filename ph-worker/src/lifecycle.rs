@@ -33,11 +33,12 @@ impl Frame {
         Self { context: Context::of_the_first_thread(Arc::new(Post::of(seat))) }
     }
 
-    /// Takes signals from here on, and tells the master that this worker is ready.
+    /// Takes signals from here on, and tells the master that this worker is ready. In a warm standby it returns only when the master
+    /// leads, or has this worker leave.
     pub(crate) fn ready(&self) -> Result<(), String> {
         self.context.heed_signals().map_err(|error| sentence(&*error))?;
         self.context.post().say(&Report::Ready);
-        Ok(())
+        self.context.wait_for_office()
     }
 
     /// Tells the master why not.

@@ -1,12 +1,12 @@
 //! A worker's place in the whole: what all its threads have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ph_config::Settings;
 use ph_core::calls::Record;
 use ph_core::channel::{Channel, MOST_UNREAD};
 use ph_core::listen::Listener;
-use ph_core::master::Seat;
+use ph_core::master::{Equipment, Office, Seat};
 use ph_core::report::{Report, Reporter};
 use ph_core::slots::{Board, Slot};
 use ph_core::sys::accept_lock::AcceptLock;
@@ -28,7 +28,9 @@ pub(crate) struct Post {
     /// Where an RPC worker shows how its calls fare; nothing for others.
     pub(crate) calls: &'static [Record],
     pub(crate) board: &'static Board,
-    pub(crate) listeners: Vec<Arc<Listener>>,
+    equipment: OnceLock<Equipment>,
+    /// Where this worker waits until its master leads.
+    pub(crate) office: Option<Office>,
     pub(crate) lock: Option<AcceptLock>,
     pub(crate) channel: Option<Arc<Channel>>,
     pub(crate) ledger: Ledger,
@@ -40,7 +42,10 @@ pub(crate) struct Post {
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
         let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
-        let Seat { calls, board, listeners, lock, channel, .. } = seat;
+        let Seat { calls, board, listeners, lock, channel, office, .. } = seat;
+        // In a warm standby there is none yet.
+        let equipment = Equipment { listeners, lock: None };
+        let equipment = office.as_ref().map_or(OnceLock::from(equipment), |_| OnceLock::new());
         let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
         Self {
             id,
@@ -50,7 +55,8 @@ impl Post {
             slot,
             calls: calls.unwrap_or_default(),
             board,
-            listeners,
+            equipment,
+            office,
             lock,
             channel,
             ledger,
@@ -58,6 +64,17 @@ impl Post {
             share,
             reporter,
         }
+    }
+
+    /// What this worker may accept connections from: nothing before its master leads.
+    pub(crate) fn listeners(&self) -> &[Arc<Listener>] {
+        self.equipment.get().map_or(&[], |equipment| &equipment.listeners)
+    }
+
+    /// The master leads, and this is what it takes.
+    pub(crate) fn equip(&self, equipment: Equipment) {
+        // Once in a worker's life.
+        let _ = self.equipment.set(equipment);
     }
 
     /// Tells the master. If that has gone, this process is being killed already.

@@ -9,6 +9,7 @@ pub mod control;
 pub mod echo;
 pub mod election;
 pub mod entry;
+pub mod etcd;
 pub mod foreign;
 pub mod groups;
 pub mod inspect;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use ph_tests::leaders::{Pair, TTL};
+use ph_tests::echo::{Client, Echo};
+use ph_tests::leaders::{Pair, TTL, with_lock};
 use ph_tests::{Process, Sandbox, until, until_some};
 
 /// A lease, and what a busy machine takes beside it.
@@ -298,4 +299,86 @@ fn a_program_is_told_its_token() {
     pair.second.leads(1);
     until("the second's program has told", || pair.second.read("app.log").contains("] token "));
     assert!(pair.second.token() > 0);
+}
+
+/// A warm standby has workers, which have begun nothing; they are the ones that work once it leads.
+#[test]
+fn a_warm_standby_goes_on_with_the_workers_that_it_has() {
+    let pair = Pair::start("warm", "number_workers = 2\nstandby_warm = true\n", 2);
+    let waiting = pair.second.settled(2);
+    let status = pair.second.status();
+    assert_eq!((&status["role"], &status["wanted"]), (&"standby".into(), &2.into()));
+    assert!(!pair.second.journal("ready").is_empty());
+    // They are as idle as a lease's length shows.
+    let ends = Instant::now() + Duration::from_secs(1);
+    until("some time has passed", || Instant::now() > ends);
+    assert!(pair.second.journal("job").is_empty(), "a job was begun in a standby");
+    pair.first.ok(&["leader", "resign"]);
+    until("the same workers work", || !pair.second.journal("job").is_empty());
+    assert_eq!(pair.second.settled(2), waiting);
+    // And those of the first are fresh, and wait.
+    let jobs = until_some("the first has workers that wait", || {
+        let status = pair.first.try_status()?;
+        (status["role"] == "standby" && pair.first.workers("ready").len() == 2)
+            .then(|| pair.first.journal("job").len())
+    });
+    pair.first.ok(&["reload"]);
+    pair.first.settled(2);
+    assert_eq!(pair.first.journal("job").len(), jobs);
+    pair.second.master().signal(Signal::SIGKILL);
+    until("they work", || pair.first.journal("job").len() > jobs);
+}
+
+/// As PID 1 there is no guard: the elector ends the workers of a master that is stopped from outside.
+#[test]
+fn a_stopped_pid_1_has_no_worker_past_its_lease() {
+    let mut sandbox = Sandbox::new("pid1-leader", "");
+    let lock = sandbox.path("lock");
+    sandbox.configure(&with_lock(&lock, "number_workers = 2\n"));
+    sandbox.container("");
+    sandbox.leads(2);
+    let workers = sandbox.workers("ready");
+    let master = sandbox.master();
+    master.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    until("they are ended", || workers.iter().all(|(_, it)| !it.is_alive() || it.is_zombie()));
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    master.signal(Signal::SIGCONT);
+    sandbox.leads(2);
+}
+
+/// Connections: a standby refuses them, and the leader's workers take them; a warm standby's too, once it leads.
+#[test]
+fn listeners_are_open_where_the_leader_is() {
+    for (class, warm) in [("sync", false), ("sync", true), ("thread", true), ("async", true)] {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        drop(taken);
+        let lock = Sandbox::new("lock", "");
+        let section = format!("bind = {address}\nnumber_workers = 2\nstandby_warm = {warm}\n");
+        let section = with_lock(&lock.path("lock"), &section);
+        let first = Echo::sandbox("where-1", class, &section);
+        let second = Echo::sandbox("where-2", class, &section);
+        first.ok(&["start"]);
+        first.leads(2);
+        second.ok(&["start"]);
+        assert_eq!(second.status()["listeners"].as_array().map(Vec::len), Some(0));
+        let listener = format!("tcp://{address}");
+        let talk = |what: &str| {
+            until(what, || {
+                Client::connect(&listener).is_ok_and(|mut client| client.try_ask("hello").is_ok())
+            });
+        };
+        talk("the first answers");
+        first.ok(&["leader", "resign"]);
+        assert_eq!(first.status()["listeners"].as_array().map(Vec::len), Some(0));
+        second.leads(2);
+        assert_eq!(second.status()["listeners"][0], listener);
+        talk("the second answers");
+        second.ok(&["stop"]);
+        first.leads(2);
+        talk("the first answers again");
+        first.ok(&["stop"]);
+        assert!(Client::connect(&listener).is_err(), "somebody listens still");
+    }
 }

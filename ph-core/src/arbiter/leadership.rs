@@ -154,6 +154,11 @@ impl Arbiter {
         }
     }
 
+    pub(super) fn is_changing_roles(&self) -> bool {
+        let stage = self.lead.as_ref().map(|lead| &lead.stage);
+        matches!(stage, Some(Stage::Opening(_) | Stage::Leaving { .. }))
+    }
+
     /// Whether this master has workers.
     pub(super) fn works(&self) -> bool {
         match self.lead.as_ref().map(|lead| &lead.stage) {
@@ -163,15 +168,18 @@ impl Arbiter {
         }
     }
 
-    pub(super) fn yields(&self) -> bool {
-        !self.works()
+    /// Whether its seats are filled: with workers that work, or with those of a warm standby, which wait.
+    pub(super) fn staffs(&self) -> bool {
+        let waits = |stage: &Stage| matches!(stage, Stage::Standby { .. } | Stage::Opening(_));
+        let warm = self.policy.lease.as_ref().is_some_and(|lease| lease.warm);
+        self.works() || warm && self.lead.as_ref().is_some_and(|lead| waits(&lead.stage))
     }
 
     /// Whether what the workers listen on is closed once they have gone.
     pub fn closes(&self) -> bool {
         match &self.phase {
             Phase::Stopping { outcome, .. } => *outcome != Outcome::HandedOver,
-            _ => self.yields(),
+            _ => !self.staffs(),
         }
     }
 

@@ -226,7 +226,7 @@ impl Arbiter {
     }
 
     fn earliest(&self) -> Option<Instant> {
-        let spawning = matches!(self.phase, Phase::Starting | Phase::Running) && self.works();
+        let spawning = matches!(self.phase, Phase::Starting | Phase::Running) && self.staffs();
         let seats = self.seats.values().flat_map(|seat| {
             let wait = seat.wait.filter(|_| spawning && seat.open);
             seat.workers.iter().map(Worker::deadline).chain([wait])

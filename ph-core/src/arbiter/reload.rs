@@ -93,7 +93,7 @@ impl Arbiter {
             let generation = self.generation;
             out.push(Action::Tell(Note::ChangeBegan { kind: "reload", generation }));
         }
-        let works = self.works();
+        let works = self.staffs();
         let canary = if works { self.wanted.max(wanted).min(1) } else { 0 };
         if let Some(reload) = &mut self.reload {
             reload.stage = match canary {
@@ -134,7 +134,7 @@ impl Arbiter {
         let generation = self.generation;
         let fresh = |worker: &Worker| worker.is_ready() && worker.generation == generation;
         let mut open = self.seats.values().filter(|seat| seat.open);
-        let works = self.works();
+        let works = self.staffs();
         if rolling && open.all(|seat| !works || seat.workers.iter().any(fresh)) {
             self.end_reload(now, &Verdict::Done, out);
         }

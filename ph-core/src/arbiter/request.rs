@@ -246,7 +246,7 @@ impl Arbiter {
     pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.phase == Phase::Starting && self.is_settled() && (self.works() || self.stands_by()) {
             self.phase = Phase::Running;
-            let workers = if self.works() { self.wanted } else { 0 };
+            let workers = if self.staffs() { self.wanted } else { 0 };
             out.push(Action::Tell(Note::Started {
                 workers,
                 took: now - self.started,
@@ -267,7 +267,7 @@ impl Arbiter {
         match goal {
             Goal::Replaced { old, slots } => {
                 let succeeded = |slot: &u32| match self.seats.get(slot) {
-                    Some(seat) if seat.open && self.works() => seat.has_ready(),
+                    Some(seat) if seat.open && self.staffs() => seat.has_ready(),
                     _ => true,
                 };
                 old.iter().all(|key| !self.find(*key).is_some_and(Worker::is_active))
@@ -283,7 +283,7 @@ impl Arbiter {
 
     /// Every wanted slot has a ready worker; of a master that others are to have them instead of, none.
     pub(super) fn is_settled(&self) -> bool {
-        self.yields() || self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
+        !self.staffs() || self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
     }
 
     /// A worker could not boot: that is the verdict for whoever waits for it.

@@ -67,7 +67,7 @@ impl Arbiter {
                         (None, None, None, None);
                 }
             }
-            Phase::Starting | Phase::Running | Phase::Resting if self.yields() => {
+            Phase::Starting | Phase::Running | Phase::Resting if !self.staffs() => {
                 self.vacate(now, out);
             }
             Phase::Resting => {

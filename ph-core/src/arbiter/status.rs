@@ -127,7 +127,7 @@ impl Arbiter {
                 age: now.saturating_duration_since(worker.spawned),
             }));
             let waits = seat.workers.is_empty() || !seat.may_spawn(now);
-            let works = self.works() && self.phase != Phase::Resting;
+            let works = self.staffs() && self.phase != Phase::Resting;
             if seat.open && !seat.has_active() && waits && works {
                 let generation = self.generation;
                 let state = "backoff";
@@ -138,7 +138,7 @@ impl Arbiter {
         Snapshot {
             state: self.state(now),
             generation: self.generation,
-            wanted: if self.works() { self.wanted } else { 0 },
+            wanted: if self.staffs() { self.wanted } else { 0 },
             workers,
             totals: self.totals,
             last_change: self.last_change.clone(),

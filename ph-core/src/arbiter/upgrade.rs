@@ -87,6 +87,8 @@ impl Arbiter {
             "an upgrade is under way already"
         } else if self.reload.is_some() {
             "a reload is under way; upgrade when it is done"
+        } else if self.is_changing_roles() {
+            "this master is about to lead, or to lead no more; upgrade after that"
         } else if self.phase == Phase::Running || self.phase == Phase::Resting {
             let deadline = self.policy.boot_timeout.map(|limit| now + limit);
             self.upgrade = Some(Upgrade { asked, began: now, deadline, stage: Progress::Asked });

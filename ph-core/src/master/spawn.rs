@@ -11,7 +11,7 @@ use ph_config::{CpuAffinity, Settings};
 use super::children::Child;
 use super::foreign::Foreign;
 use super::poll::Token;
-use super::{Master, binding};
+use super::{Master, Office, binding};
 use crate::arbiter::{Event, WorkerKey};
 use crate::calls::Record;
 use crate::channel::Channel;
@@ -48,6 +48,8 @@ pub struct Seat {
     pub channel: Option<Arc<Channel>>,
     /// By which workers take turns at that, under `accept = lock`.
     pub lock: Option<AcceptLock>,
+    /// Where it waits, once it is ready, until its master leads; none where it need not.
+    pub office: Option<Office>,
 }
 
 /// The exit code of a worker that panicked where nobody caught it: what the Rust runtime itself uses.
@@ -128,10 +130,11 @@ impl Master<'_> {
         let cpus = binding::of(&self.generations[&generation].settings.cpu_affinity, key.slot)?;
         let own = self.own_listeners(key.slot, generation)?;
         let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
+        let office = self.office_for_worker().map_err(SpawnError::Lease)?;
         match fork::fork()? {
             Forked::Child => {
-                let lock = lock.as_ref();
-                self.become_worker(key, generation, cell, master, cpus.as_ref(), own, lock)
+                let held = (lock, office);
+                self.become_worker(key, generation, cell, master, cpus.as_ref(), own, held)
             }
             Forked::Parent(pid) => Ok(pid),
         }
@@ -206,10 +209,10 @@ impl Master<'_> {
         master: Pid,
         cpus: Option<&CpuSet>,
         own: Option<Vec<Arc<Listener>>>,
-        lock: Option<&OwnedFd>,
+        (held, office): (Option<OwnedFd>, Option<Office>),
     ) -> ! {
         // The master may have been stopped for any time between its decision and the fork.
-        let may_work = slots::board(&self.slots).lease().is_good();
+        let may_work = office.is_some() || slots::board(&self.slots).lease().is_good();
         if !fork::die_with(master) || !may_work {
             fork::leave(1);
         }
@@ -227,7 +230,8 @@ impl Master<'_> {
         let channel = self.channel.take();
         let ends = channel.iter().flat_map(|channel| [channel.as_fd(), channel.giving()]);
         let kept = listeners.iter().map(|listener| listener.as_fd()).chain(ends);
-        let kept = kept.chain(lock.map(|lock| lock.as_fd()));
+        let kept = kept.chain(held.as_ref().map(|lock| lock.as_fd()));
+        let kept = kept.chain(office.as_ref().map(|office| office.as_fd()));
         fds::close_all_but(&kept.chain(log::descriptors()).chain([say]));
         if let Some(soft) = self.descriptors {
             fds::set_limit(soft);
@@ -260,6 +264,7 @@ impl Master<'_> {
             listeners,
             channel,
             lock,
+            office,
         };
         // A panic that nobody caught must not unwind into the master's frames, whose files would be dropped.
         let life = AssertUnwindSafe(|| {

@@ -44,6 +44,22 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
     lists.flat_map(|list| pids(&list).collect::<Vec<_>>()).collect()
 }
 
+/// KILLs the groups that children of a process lead, if that is stopped; those of its workers, where it is PID 1 and nobody
+/// else can. Not the caller's own.
+pub fn end_groups_of_stopped(parent: Pid) {
+    let stat = std::fs::read_to_string(format!("/proc/{parent}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    if !matches!(state, Some('T' | 't')) {
+        return;
+    }
+    for pid in children_of(parent) {
+        let leads = look(pid.as_raw()).is_some_and(|child| child.group == pid);
+        if leads && pid != nix::unistd::getpid() {
+            let _ = ph_signal::killpg(pid.as_raw(), ph_signal::Signal::KILL);
+        }
+    }
+}
+
 fn pids(list: &str) -> impl Iterator<Item = Pid> {
     list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)
 }

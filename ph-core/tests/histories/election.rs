@@ -24,7 +24,8 @@ pub(super) struct Election {
 
 /// A lease to be won, in half of the worlds.
 pub(super) fn lease(dice: &mut Dice) -> Option<Lease> {
-    dice.one_in(2).then(|| Lease { ttl: Duration::from_millis(200 + dice.below(8000)), warm: false })
+    let ttl = Duration::from_millis(200 + dice.below(8000));
+    dice.one_in(2).then(|| Lease { ttl, warm: dice.one_in(3) })
 }
 
 impl World {
@@ -86,7 +87,10 @@ impl World {
                 self.election.opening = true;
             }
             Action::Resign | Action::EndCampaign => {
-                assert!(self.live.is_empty(), "others may lead, and here is {:?}", self.live);
+                // Who waits in a warm standby has not begun.
+                let began = self.election.open || *action == Action::EndCampaign;
+                let idle = self.is_warm() && !began;
+                assert!(idle || self.live.is_empty(), "others may lead, here is {:?}", self.live);
                 self.election.terms.1 += u64::from(std::mem::take(&mut self.election.open));
                 self.election.until = None;
             }
@@ -104,8 +108,12 @@ impl World {
         }
     }
 
+    fn is_warm(&self) -> bool {
+        self.policy.lease.as_ref().is_some_and(|lease| lease.warm)
+    }
+
     pub(super) fn may_spawn(&self) {
-        if self.policy.lease.is_some() {
+        if self.policy.lease.is_some() && !self.is_warm() {
             let leads = self.election.until.is_some_and(|until| self.now < until);
             assert!(leads && self.election.open, "a worker without a lease");
         }
@@ -113,7 +121,8 @@ impl World {
 
     pub(super) fn check_lease(&self) {
         let over = self.election.until.is_none_or(|until| until <= self.now);
-        if self.policy.lease.is_some() && over {
+        let began = !self.is_warm() || self.election.open;
+        if self.policy.lease.is_some() && over && began {
             let mut lives = self.live.values();
             assert!(lives.all(|life| *life == Life::Killed), "past the lease: {:?}", self.live);
         }

@@ -30,6 +30,7 @@ use crate::hold::Hold;
 use crate::job::{UNLED, pause};
 use crate::lifecycle::{Frame, sentence};
 use crate::post::Post;
+use crate::queue::Start;
 use crate::{Context, Error, Next, panics};
 pub(crate) use registry::Cord;
 use registry::Registry;
@@ -182,6 +183,7 @@ fn run<W>(
         Ok(desk) => Arc::new(desk),
         Err(errno) => return frame.cannot_boot(format!("cannot make an eventfd: {errno}")),
     };
+    let start = Start::default();
     let life = |booted: SyncSender<Result<(), String>>| {
         let lived = panics::catch(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -191,6 +193,10 @@ fn run<W>(
             coroutines.block_on(&runtime, async {
                 let worker = build(&cx).await.map_err(|error| sentence(&*error))?;
                 let _ = booted.send(Ok(()));
+                // A thread that waits for its master to lead has nothing else to do.
+                if !start.wait() {
+                    return Ok(());
+                }
                 work(Rc::new(worker), &cx, &desk).await;
                 Ok::<(), String>(())
             })
@@ -212,7 +218,9 @@ fn run<W>(
             return Err(frame.cannot_boot(format!("cannot make a thread: {error}")));
         }
         let booted = boot.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()));
-        booted.and_then(|()| frame.ready()).map_err(|reason| frame.cannot_boot(reason))?;
+        let ready = booted.and_then(|()| frame.ready());
+        start.say(ready.is_ok());
+        ready.map_err(|reason| frame.cannot_boot(reason))?;
         Ok(front(&frame.context, &desk))
     });
     served.map_or_else(|code| code, |served| frame.ended(served, desk.has_panicked()))

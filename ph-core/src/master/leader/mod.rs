@@ -19,7 +19,7 @@ use ph_config::Settings;
 use ph_config::value::choice::Leader;
 use ph_rpc::Value;
 
-use super::Master;
+use super::{Master, Office};
 use super::poll::{Poll, Token};
 use crate::arbiter::Event;
 use crate::elector::{Command, News, Place, Received, Standing, Word};
@@ -41,6 +41,8 @@ pub(super) struct Candidacy {
     /// On which the lock lies, where a lock is the lease: for each new worker to have a descriptor of it, and for the guard to take
     /// away when the time is over and nobody else does.
     shelf: Option<Shelf>,
+    /// Where workers that were made before this master leads find what they need then, if there are such.
+    office: Option<Office>,
     /// The lease, while there is one.
     standing: Option<Standing>,
     /// The highest token that was seen.
@@ -71,6 +73,7 @@ impl Candidacy {
             margin: (ttl / 10).max(Duration::from_millis(500)),
             timer,
             shelf,
+            office: settings.standby_warm.then(Office::open).transpose()?,
             standing: None,
             highest: 0,
             unanswered: None,
@@ -298,6 +301,9 @@ impl Master<'_> {
         if let Some(shelf) = &candidacy.shelf {
             shelf.clear();
         }
+        if let Some(office) = &candidacy.office {
+            office.clear();
+        }
     }
 
     /// Opens what the workers are to listen on.
@@ -323,6 +329,13 @@ impl Master<'_> {
             self.channel = generation.channel().map_err(|error| error.to_string())?;
         }
         self.bundles.extend(bundles);
+        if let Some(office) = self.candidacy.as_ref().and_then(|it| it.office.as_ref()) {
+            let lock = self.lock_for_worker();
+            let laid = lock.and_then(|lock| {
+                office.lay_out(&self.current().listeners, lock.as_ref())
+            });
+            laid.map_err(|error| format!("the workers that wait can't begin: {error}"))?;
+        }
         Ok(())
     }
 
@@ -375,6 +388,13 @@ impl Master<'_> {
             ("trouble", text(candidacy.trouble.as_deref())),
         ];
         Value::Map(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+
+    /// Where a worker waits that is made before this master leads; none where it need not.
+    pub(super) fn office_for_worker(&self) -> io::Result<Option<Office>> {
+        let leads = self.arbiter.token().is_some();
+        let office = self.candidacy.as_ref().and_then(|it| it.office.as_ref());
+        office.filter(|_| !leads).map(Office::for_worker).transpose()
     }
 
     /// A descriptor of the lock for a worker that is about to be made; none where a lock is not what leads.

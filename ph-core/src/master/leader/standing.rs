@@ -10,7 +10,7 @@ use super::elector::Elector;
 use super::{Candidacy, instant};
 use crate::elector::Standing;
 use crate::log::Shelf;
-use crate::master::Master;
+use crate::master::{Master, Office};
 use crate::master::estate;
 use crate::master::poll::Poll;
 
@@ -26,6 +26,7 @@ pub(in crate::master) struct CarriedCandidacy {
     elector: Option<(i32, RawFd, bool)>,
     /// Both ends.
     shelf: Option<(RawFd, RawFd)>,
+    office: Option<(RawFd, RawFd)>,
 }
 
 impl CarriedCandidacy {
@@ -45,14 +46,17 @@ impl Candidacy {
         adopt: impl Fn(RawFd) -> io::Result<OwnedFd>,
         poll: &Poll,
     ) -> io::Result<Self> {
-        let CarriedCandidacy { name, standing, highest, unanswered, trouble, elector, shelf } =
-            carried;
+        let CarriedCandidacy { name, standing, highest, unanswered, trouble, .. } = carried;
+        let CarriedCandidacy { elector, shelf, office, .. } = carried;
         if let Some((pid, socket, has_led)) = elector {
             let socket = adopt(socket)?;
             self.elector = Some(Elector::resume(Pid::from_raw(pid), socket, has_led, poll)?);
         }
         if let Some((put, look)) = shelf {
             self.shelf = Some(Shelf::of(adopt(put)?, adopt(look)?));
+        }
+        if let Some((put, look)) = office {
+            self.office = Some(Office::of(adopt(put)?, adopt(look)?));
         }
         (self.name, self.standing, self.highest) = (name, standing, highest);
         (self.unanswered, self.trouble) = (unanswered, trouble);
@@ -96,6 +100,11 @@ impl Master<'_> {
                 .as_ref()
                 .map(Shelf::ends)
                 .map(|(put, look)| (number(put), number(look))),
+            office: candidacy
+                .office
+                .as_ref()
+                .map(Office::ends)
+                .map(|(put, look)| (number(put), number(look))),
         })
     }
 
@@ -105,7 +114,8 @@ impl Master<'_> {
         candidacy.flat_map(|candidacy| {
             let socket = candidacy.elector.as_ref().map(Elector::socket);
             let ends = candidacy.shelf.as_ref().map(Shelf::ends);
-            socket.into_iter().chain(ends.into_iter().flat_map(<[_; 2]>::from))
+            let office = candidacy.office.as_ref().map(Office::ends);
+            socket.into_iter().chain(ends.into_iter().chain(office).flat_map(<[_; 2]>::from))
         })
     }
 
