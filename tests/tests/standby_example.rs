@@ -9,66 +9,73 @@ use ph_tests::sandbox::programs;
 use ph_tests::{Process, Sandbox, finish, until, until_some};
 use serde_json::Value;
 
-/// What the store holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Count {
-    token: u64,
-    count: u64,
-    who: String,
-}
-
 struct Example {
     sandbox: Sandbox,
     script: Process,
 }
 
+/// A master that leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Leader {
+    name: &'static str,
+    token: u64,
+}
+
 impl Example {
     fn start() -> Self {
-        let mut sandbox = Sandbox::for_program("examples/standby", "standby", "");
+        let mut sandbox = Sandbox::for_program("examples/fencing", "standby", "");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/standby/start.sh");
         let mut command = Command::new(script);
-        command.arg(sandbox.folder()).env("STANDBY", programs().join("examples/standby"));
+        command.arg(sandbox.folder()).env("FENCING", programs().join("examples/fencing"));
         let script = sandbox.launch(&mut command);
         let example = Self { sandbox, script };
-        until("it says so", || example.sandbox.read("terminal").contains("Ctrl-C ends them"));
-        // The etcd is not a master's, and nobody knows its pid.
-        example.sandbox.adopt_all();
+        until("it says so", || {
+            // Nobody else knows the pids of the etcd and of the store.
+            example.sandbox.adopt_all();
+            example.sandbox.read("terminal").contains("Ctrl-C ends them")
+        });
         example
     }
 
     /// A command of a master's, as the script has made it.
-    fn tell(&self, who: &str, words: &[&str]) -> String {
-        let output = finish(Command::new(self.sandbox.path(who)).args(words));
+    fn tell(&self, name: &str, words: &[&str]) -> String {
+        let output = finish(Command::new(self.sandbox.path(name)).args(words));
         self.sandbox.adopt_all();
-        assert_eq!(output.code, Some(0), "{who} {words:?}: {output:?}");
+        assert_eq!(output.code, Some(0), "{name} {words:?}: {output:?}");
         output.out
     }
 
-    fn store(&self) -> Option<Count> {
-        let text = self.sandbox.read("store");
-        let mut words = text.trim_end().split(' ');
-        let mut number = || words.next()?.parse().ok();
-        let (token, count) = (number()?, number()?);
-        Some(Count { token, count, who: words.next()?.to_owned() })
+    fn status(&self, name: &str) -> Value {
+        serde_json::from_str(&self.tell(name, &["status", "--json"])).unwrap()
     }
 
-    /// Waits until somebody counts with a newer token than this.
+    fn wait_for(&self, name: &str, role: &str) {
+        until(&format!("{name} is {role}"), || self.status(name)["role"] == role);
+    }
+
+    /// Who leads, once its worker has written with a newer token than this.
     #[track_caller]
-    fn counts(&self, after: u64) -> Count {
-        until_some("a leader counts", || self.store().filter(|count| count.token > after))
+    fn leader(&self, after: u64) -> Leader {
+        let token = until_some("a leader writes", || {
+            let log = self.sandbox.read("store.log");
+            let taken = log.lines().filter(|line| line.ends_with(": taken"));
+            let tokens = taken.filter_map(|line| line.split(' ').next()?.parse().ok());
+            tokens.max().filter(|token| *token > after)
+        });
+        let leads = |name: &&str| self.status(name)["leadership"]["token"] == token;
+        // One that is stopped answers nobody.
+        let running = |name: &&str| !self.master(name).is_some_and(Process::is_stopped);
+        let name = ["one", "two"].into_iter().filter(running).find(leads).expect("it leads still");
+        Leader { name, token }
     }
 
-    fn status(&self, who: &str) -> Value {
-        serde_json::from_str(&self.tell(who, &["status", "--json"])).unwrap()
+    fn master(&self, name: &str) -> Option<Process> {
+        Process::find(self.sandbox.read(&format!("{name}.pid")).trim().parse().ok()?)
     }
 
-    fn wait_for(&self, who: &str, role: &str) {
-        until(&format!("{who} is {role}"), || self.status(who)["role"] == role);
-    }
-
-    /// The master, its elector, its guard and its worker.
-    fn everybody(&self, who: &str) -> [Process; 4] {
-        let status = self.status(who);
+    /// A master, its elector, its guard and its worker.
+    fn everybody(&self, name: &str) -> [Process; 4] {
+        let status = self.status(name);
         let find = |pid: &Value| Process::find(pid.as_i64().unwrap() as i32).unwrap();
         let elector = &status["leadership"]["elector_pid"];
         let pids = [&status["pid"], elector, &status["guard_pid"], &status["workers"][0]["pid"]];
@@ -82,37 +89,32 @@ impl Example {
 fn s50_the_example_is_handed_over_lost_and_paused() {
     let _network = Network::enter();
     let mut example = Example::start();
-    let first = example.counts(0);
-    example.wait_for(&first.who, "leader");
+    let first = example.leader(0);
 
-    example.tell(&first.who, &["leader", "resign"]);
-    let second = example.counts(first.token);
-    assert_ne!(second.who, first.who);
-    assert!(second.count > first.count, "{first:?}, then {second:?}");
-    example.wait_for(&first.who, "standby");
+    example.tell(first.name, &["leader", "resign"]);
+    let second = example.leader(first.token);
+    assert_ne!(second.name, first.name);
+    example.wait_for(first.name, "standby");
 
-    example.everybody(&second.who)[0].signal(Signal::SIGKILL);
-    let third = example.counts(second.token);
-    assert_eq!(third.who, first.who);
-    example.tell(&second.who, &["start"]);
-    example.wait_for(&second.who, "standby");
+    example.everybody(second.name)[0].signal(Signal::SIGKILL);
+    let third = example.leader(second.token);
+    assert_eq!(third.name, first.name);
+    example.tell(second.name, &["start"]);
+    example.wait_for(second.name, "standby");
 
     // As a machine is paused.
-    let paused = example.everybody(&third.who);
+    let paused = example.everybody(third.name);
     let worker = paused[3];
     paused.iter().for_each(|process| process.signal(Signal::SIGSTOP));
-    let fourth = example.counts(third.token);
-    assert_eq!(fourth.who, second.who);
+    let fourth = example.leader(third.token);
+    assert_eq!(fourth.name, second.name);
     worker.signal(Signal::SIGCONT);
-    let log = format!("{}.log", third.who);
-    let refused = format!("refused: token {} is older than {}", third.token, fourth.token);
-    until("it is refused", || example.sandbox.read(&log).contains(&refused));
+    let refused = format!("refused: {} is less than {}", third.token, fourth.token);
+    until("it is refused", || example.sandbox.read("store.log").contains(&refused));
     assert!(worker.is_alive(), "nobody is there to end it");
     paused.iter().for_each(|process| process.signal(Signal::SIGCONT));
     until("it is ended", || !worker.is_alive());
-    example.wait_for(&third.who, "standby");
-    let last = example.store().unwrap();
-    assert_eq!((last.token, last.who), (fourth.token, fourth.who));
+    example.wait_for(third.name, "standby");
 
     example.script.signal(Signal::SIGTERM);
     assert_eq!(example.sandbox.wait(), Some(0));
