@@ -31,6 +31,9 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn open(warm: bool) -> Result<Self, String> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err("a network of its own needs root".to_owned());
+        }
         let signals = SignalSet::of(&[Signal::INT, Signal::TERM, Signal::HUP]);
         let interrupts = Source::pipe(signals).map_err(|error| error.to_string())?;
         Ok(Self {
