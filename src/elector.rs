@@ -12,8 +12,8 @@ use ph_core::elector::{
     VERSION, Word,
 };
 use ph_core::log::Shelf;
-use ph_core::sys::title::Title;
 use ph_core::slots::boot_clock;
+use ph_core::sys::title::Title;
 use ph_core::sys::{fds, fork, orphans};
 use ph_leader::etcd::Tls;
 use ph_leader::{Campaign, EtcdStore, Event, FileStore, Instant, Options, Report};

@@ -20,10 +20,10 @@ pub use ph_worker::{
 pub use ph_cli as cli;
 /// Configuration: documents, layers, settings.
 pub use ph_config as config;
-/// Leader election.
-pub use ph_leader as leader;
 /// The master: arbiter, loop, system layer.
 pub use ph_core as core;
+/// Leader election.
+pub use ph_leader as leader;
 /// msgpack-RPC.
 pub use ph_rpc as rpc;
 /// Signals.

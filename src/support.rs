@@ -30,7 +30,10 @@ pub(crate) fn examine(settings: &Settings) -> Result<Vec<&'static str>, String> 
                 .to_owned());
         }
         if settings.accept == Accept::Reuseport {
-            return Err("standby_warm = true does not go with accept = reuseport; unset one of them".to_owned());
+            return Err(
+                "standby_warm = true does not go with accept = reuseport; unset one of them"
+                    .to_owned(),
+            );
         }
     }
     match settings.worker_class {
@@ -61,7 +64,8 @@ mod tests {
         assert!(refused.unwrap_err().contains("preload"));
         assert_eq!(examine(&settings(&[("stop_signal", "INT")])), Ok(vec!["stop_signal"]));
         for other in [("command", "sleep 1"), ("accept", "reuseport")] {
-            let warm = [("leader", "file"), ("standby_warm", "true"), ("bind", "127.0.0.1:0"), other];
+            let warm =
+                [("leader", "file"), ("standby_warm", "true"), ("bind", "127.0.0.1:0"), other];
             assert!(examine(&settings(&warm)).unwrap_err().contains("standby_warm"), "{other:?}");
         }
         let program = [("stop_signal", "INT"), ("command", "sleep 1")];

@@ -9,6 +9,7 @@ use std::process::Command;
 use nix::unistd::Pid;
 use ph_core::orders::{ORDERS, Orders};
 use ph_core::report::{Report, Reporter};
+use ph_core::slots;
 use ph_core::sys::{cpu, fds, fork};
 
 /// The exit code of a worker that could not boot (`EX_SOFTWARE`).
@@ -38,6 +39,14 @@ fn become_program(orders: Orders) -> String {
     let master = Pid::from_raw(orders.master);
     if !fork::die_with(master) {
         return "its master is gone".to_owned();
+    }
+    // The master may have been stopped for any time between its decision and this.
+    let slots = fds::copy(orders.slots).map_err(|error| error.to_string());
+    let slots = slots.and_then(|memory| slots::adopt(memory).map_err(|error| error.to_string()));
+    match slots {
+        Ok(slots) if slots::board(&slots).lease().is_good() => {}
+        Ok(_) => return "its master leads no more".to_owned(),
+        Err(error) => return error,
     }
     if let Some(soft) = orders.descriptors {
         fds::set_limit(soft);

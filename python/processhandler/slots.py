@@ -12,12 +12,16 @@ from typing import Any, Dict, Optional
 
 # Linux's number; Python has no name for it. The kernel's time as of its last tick: no system call, and exact enough.
 CLOCK_MONOTONIC_COARSE = 6
+# The time that also passes while the machine sleeps.
+CLOCK_BOOTTIME = 7
 
 HEADER = 4096
 SIZE = 128
 _MAGIC = b"PHSLOTS\0"
 _VERSION = 1
 _BOARD = 128
+# Whether there is an election (u32), by which token the master leads (u64) and until when by CLOCK_BOOTTIME (u64).
+_LEASE = 384
 
 # The words of a slot.
 _REQUESTS, _ACTIVE, _BEGAN, _BUSY, _ACCEPTED = range(5)
@@ -40,6 +44,7 @@ class Slot:
     def __init__(self, memory: Any, index: int) -> None:
         self._words = (ctypes.c_uint64 * (SIZE // 8)).from_buffer(memory, HEADER + index * SIZE)
         self._board = (ctypes.c_uint32 * 8).from_buffer(memory, _BOARD)
+        self._lease = (ctypes.c_uint64 * 3).from_buffer(memory, _LEASE)
 
     @classmethod
     def open(cls, fd: int, index: int) -> "Slot":
@@ -95,6 +100,17 @@ class Slot:
     def is_stopping(self) -> bool:
         """Whether the master stops, so that nobody comes after who leaves."""
         return self._board[_STOPPING] != 0
+
+    @property
+    def is_led(self) -> bool:
+        """Whether the master leads, and the time that it leads for is not over; so it is where there is no election."""
+        contended, _, deadline = self._lease
+        return contended & 0xFFFFFFFF == 0 or time.clock_gettime_ns(CLOCK_BOOTTIME) < deadline
+
+    @property
+    def token(self) -> Optional[int]:
+        """By which it leads, or has led last."""
+        return int(self._lease[1]) or None
 
 
 class Ledger:

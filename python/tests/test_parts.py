@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -88,6 +89,25 @@ class Slots(unittest.TestCase):
         requests, active, began, _, accepted = words(fd, 2)
         self.assertEqual((requests, active, began, accepted), (1, 0, 0, 1))
         self.assertEqual(words(fd, 1) + words(fd, 3), [0] * 10)
+        os.close(fd)
+
+    def test_the_lease_is_read(self):
+        fd = table()
+        slot = Slot.open(fd, 1)
+        self.assertTrue(slot.is_led)
+        self.assertIsNone(slot.token)
+
+        def lease(deadline):
+            values = (1).to_bytes(8, "little"), (7).to_bytes(8, "little"), deadline.to_bytes(8, "little")
+            os.pwrite(fd, b"".join(values), 384)
+
+        lease(0)
+        self.assertFalse(slot.is_led)
+        lease(time.clock_gettime_ns(7) + 60_000_000_000)
+        self.assertTrue(slot.is_led)
+        self.assertEqual(slot.token, 7)
+        lease(time.clock_gettime_ns(7))
+        self.assertFalse(slot.is_led)
         os.close(fd)
 
     def test_another_layout_is_refused(self):

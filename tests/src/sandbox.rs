@@ -276,7 +276,8 @@ impl Sandbox {
         let pids = ["pid", "guard_pid"].into_iter().map(|key| status[key].as_i64());
         let workers = status["workers"].as_array().cloned().unwrap_or_default();
         let elector = std::iter::once(status["leadership"]["elector_pid"].as_i64());
-        let pids = pids.chain(elector).chain(workers.iter().map(|row| row["pid"].as_i64())).flatten();
+        let pids =
+            pids.chain(elector).chain(workers.iter().map(|row| row["pid"].as_i64())).flatten();
         self.seen.borrow_mut().extend(pids.filter_map(|pid| self.find(pid)));
     }
 

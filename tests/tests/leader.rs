@@ -82,7 +82,8 @@ fn who_resigns_stays_and_waits_until_another_has_led() {
     pair.second.ok(&["leader", "resign"]);
     pair.first.leads(2);
     let events = pair.first.ok(&["events", "--json"]);
-    let told: Vec<&str> = events.lines().filter(|line| line.contains(r#""event":"leader""#)).collect();
+    let told: Vec<&str> =
+        events.lines().filter(|line| line.contains(r#""event":"leader""#)).collect();
     assert_eq!(told.len(), 2, "{events}");
 }
 
@@ -124,7 +125,8 @@ fn a_stopped_master_has_no_worker_past_its_lease() {
     // The same guard, for the next term.
     pair.second.ok(&["leader", "resign"]);
     let workers = pair.first.leads(2);
-    let pids = workers["workers"].as_array().unwrap().iter().map(|row| row["pid"].as_i64().unwrap());
+    let pids =
+        workers["workers"].as_array().unwrap().iter().map(|row| row["pid"].as_i64().unwrap());
     let workers: Vec<Process> = pids.map(|pid| pair.first.find(pid).unwrap()).collect();
     master.signal(Signal::SIGSTOP);
     until("the guard ends them once more", || {
@@ -248,7 +250,8 @@ fn who_can_not_listen_does_not_lead() {
     let port = taken.local_addr().unwrap().port();
     let pair = Pair::start("taken", "", 1);
     let text = pair.second.read("config.ini");
-    std::fs::write(pair.second.path("config.ini"), format!("{text}bind = 127.0.0.1:{port}\n")).unwrap();
+    std::fs::write(pair.second.path("config.ini"), format!("{text}bind = 127.0.0.1:{port}\n"))
+        .unwrap();
     pair.second.ok(&["reload"]);
     pair.first.ok(&["leader", "resign"]);
     until("the second says why not", || pair.second.read("app.log").contains("address in use"));

@@ -81,7 +81,10 @@ fn s50_without_etcd_nobody_leads_and_with_it_somebody_does() {
     let began = Instant::now();
     until("its workers are gone", || !workers.iter().any(|(_, worker)| worker.is_alive()));
     assert!(began.elapsed() < Duration::from_secs(TTL + 1), "{:?}", began.elapsed());
-    assert_eq!((&first.stands_by()["role"], &second.stands_by()["role"]), (&"standby".into(), &"standby".into()));
+    assert_eq!(
+        (&first.stands_by()["role"], &second.stands_by()["role"]),
+        (&"standby".into(), &"standby".into())
+    );
     assert!(first.leadership()["trouble"].is_string());
     etcd.launch();
     let leads = |sandbox: &Sandbox| sandbox.try_status().is_some_and(|it| it["role"] == "leader");
@@ -141,8 +144,12 @@ fn s50_answers_that_are_none_make_no_leader() {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request);
                 let length = answer.len();
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(answer.as_bytes()));
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                );
+                let _ = stream
+                    .write_all(head.as_bytes())
+                    .and_then(|()| stream.write_all(answer.as_bytes()));
             }
         });
         let sandbox = Sandbox::new("nonsense", &section(&format!("http://{address}"), ""));

@@ -39,7 +39,9 @@ fn s50_a_paused_leader_that_goes_on_is_refused_by_the_store() {
     second.leads(1);
     let new = second.token();
     assert!(new > old, "{new} after {old}");
-    until("the second writes", || told(&store, "taken").iter().any(|line| line.starts_with(&format!("{new} "))));
+    until("the second writes", || {
+        told(&store, "taken").iter().any(|line| line.starts_with(&format!("{new} ")))
+    });
     worker.signal(Signal::SIGCONT);
     let refused = until_some("the store refuses the first", || told(&store, "refused").pop());
     assert!(refused.starts_with(&format!("{old} {} ", worker.pid())), "{refused}");

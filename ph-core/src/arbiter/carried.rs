@@ -117,8 +117,7 @@ struct CarriedTerm {
 }
 
 /// The words that an arbiter has for kinds of change.
-const WORDS: [&str; 7] =
-    ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
+const WORDS: [&str; 7] = ["reload", "upgrade", "scale", "restart", "stop worker", "stop", "resign"];
 
 /// The word of ours that this is. What another program may have called differently is a change all the same.
 fn known(word: &str) -> &'static str {

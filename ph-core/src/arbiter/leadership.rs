@@ -13,22 +13,14 @@
 //!
 //! A master that stops gives its lease up once the last worker is gone, and ends once its elector has.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::action::{Action, Cause, Note, Outcome, Verdict};
-use super::event::{Speed, Ticket};
+use super::action::{Action, Note, Outcome};
+use super::event::Ticket;
 use super::policy::{Lease, Policy};
-use super::request::{answer, failed};
 use super::seat::back_off;
-use super::why::Why;
-use super::worker::State;
-use super::{Arbiter, Phase, kill};
-
-const FAILED: i64 = 1;
-const REFUSED: i64 = 4;
-
-/// How long an elector may take to give the lease up and to end.
-const GOODBYE: Duration = Duration::from_secs(3);
+use super::yielding::GOODBYE;
+use super::{Arbiter, Phase};
 
 /// What an arbiter knows of the election that its master is a candidate of.
 #[derive(Clone, Debug)]
@@ -49,14 +41,24 @@ pub(super) struct Leadership {
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
     /// Another leads, or nobody; `heard` once the campaign has told anything of it.
-    Standby { leader: Option<String>, heard: bool },
+    Standby {
+        leader: Option<String>,
+        heard: bool,
+    },
     /// Elected, and what the workers listen on is being opened.
     Opening(Term),
     Leading(Term),
     /// Everybody leaves, and then the lease is given up; no `term` once it is over anyway.
-    Leaving { term: Option<Term>, reason: String, began: Instant, asked: Vec<Ticket> },
+    Leaving {
+        term: Option<Term>,
+        reason: String,
+        began: Instant,
+        asked: Vec<Ticket>,
+    },
     /// The lease is given up for good: the elector is to end by then.
-    Farewell { until: Instant },
+    Farewell {
+        until: Instant,
+    },
     /// There is no elector any more, nor will there be.
     Over,
 }
@@ -226,7 +228,9 @@ impl Arbiter {
                     out.push(Action::OpenListeners);
                 }
             }
-            Stage::Opening(term) | Stage::Leading(term) | Stage::Leaving { term: Some(term), .. } => {
+            Stage::Opening(term)
+            | Stage::Leading(term)
+            | Stage::Leaving { term: Some(term), .. } => {
                 if term.token != token {
                     self.lapse(now, "the lease was lost, and won anew", out);
                 } else if term.until <= now || until <= now {
@@ -313,92 +317,6 @@ impl Arbiter {
         }
     }
 
-    /// Nobody has said so, but the time is over.
-    fn run_out(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let ends = matches!(self.phase, Phase::Stopping { .. } | Phase::Over);
-        if let (Some(lead), Some(lease)) = (&mut self.lead, &self.policy.lease)
-            && !ends
-        {
-            lead.silence = Some(now + lease.ttl / 4);
-        }
-        self.lapse(now, "the lease was not renewed in time", out);
-    }
-
-    /// It leads no more, and nobody has any time left.
-    fn lapse(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
-        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
-            if !matches!(worker.state, State::Killed { .. }) {
-                kill(worker, Cause::Leadership, out);
-            }
-        }
-        self.yield_to_others(now, reason, None, out);
-        if let Some(Leadership { stage: Stage::Leaving { term, .. }, .. }) = &mut self.lead {
-            *term = None;
-        }
-    }
-
-    /// From here on nobody is wanted; once nobody is left, the lease is given up.
-    fn yield_to_others(
-        &mut self,
-        now: Instant,
-        reason: &str,
-        ticket: Option<Ticket>,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(lead) = &mut self.lead else { return };
-        match &mut lead.stage {
-            Stage::Leaving { asked, .. } => asked.extend(ticket),
-            Stage::Opening(term) | Stage::Leading(term) => {
-                let (term, asked) = (Some(*term), ticket.into_iter().collect());
-                let (reason, began) = (reason.to_owned(), now);
-                let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
-                out.push(Action::Tell(Note::Yielding { reason: reason.clone(), workers }));
-                lead.stage = Stage::Leaving { term, reason, began, asked };
-                if !matches!(self.phase, Phase::Stopping { .. } | Phase::Over) {
-                    self.end_wishes(now, "this master leads no more", out);
-                }
-            }
-            Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over => {}
-        }
-    }
-
-    /// What waits for workers waits in vain.
-    fn end_wishes(&mut self, now: Instant, why: &str, out: &mut Vec<Action>) {
-        self.successor_failed(now, why, out);
-        self.roll_back(now, why, out);
-        for slot in self.seats.keys().copied().collect::<Vec<_>>() {
-            self.fail_waiters(now, slot, why, out);
-        }
-    }
-
-    pub(super) fn resign(
-        &mut self,
-        now: Instant,
-        asked: Option<Ticket>,
-        out: &mut Vec<Action>,
-    ) {
-        if self.refuse_when_ending(asked, out) {
-            return;
-        }
-        let obstacle = match self.lead.as_ref().map(|lead| &lead.stage) {
-            None => "there is nothing to resign from: leader = none".to_owned(),
-            Some(Stage::Standby { leader: Some(other), .. }) => {
-                format!("this master does not lead, {other} does")
-            }
-            Some(Stage::Standby { .. } | Stage::Farewell { .. } | Stage::Over) => {
-                "this master does not lead".to_owned()
-            }
-            Some(_) if self.upgrade.is_some() => {
-                "an upgrade is under way; resign when it is done".to_owned()
-            }
-            Some(_) if self.reload.is_some() => {
-                "a reload is under way; resign when it is done".to_owned()
-            }
-            Some(_) => return self.yield_to_others(now, "asked to resign", asked, out),
-        };
-        answer(asked, failed(REFUSED, obstacle), out);
-    }
-
     pub(super) fn elector_ended(&mut self, now: Instant, reason: String, out: &mut Vec<Action>) {
         let jitter = self.jitter.next();
         let Some(lead) = &mut self.lead else { return };
@@ -412,59 +330,6 @@ impl Arbiter {
                 out.push(Action::Tell(Note::ElectorEnded { reason, delay }));
             }
         }
-    }
-
-    /// Asks everybody to leave, for as long as the lease is good at most; and gives it up when they have gone.
-    pub(super) fn vacate(&mut self, now: Instant, out: &mut Vec<Action>) {
-        self.ready = 0;
-        let policy = &self.policy;
-        for worker in self.seats.values_mut().flat_map(|seat| &mut seat.workers) {
-            if worker.is_active() {
-                super::roll::retire(worker, policy, Speed::Graceful, Why::Leadership, now, out);
-            }
-        }
-        if self.seats.values().any(|seat| !seat.workers.is_empty()) {
-            return;
-        }
-        let Some(lead) = &mut self.lead else { return };
-        if !matches!(lead.stage, Stage::Leaving { .. }) {
-            return;
-        }
-        let standby = Stage::Standby { leader: None, heard: true };
-        let stage = std::mem::replace(&mut lead.stage, standby);
-        let Stage::Leaving { reason, began, asked, .. } = stage else { return };
-        out.push(Action::Resign);
-        if !asked.is_empty() {
-            self.record("resign", began, &Verdict::Done, now, out);
-        }
-        for ticket in asked {
-            answer(Some(ticket), Verdict::Done, out);
-        }
-        out.push(Action::Tell(Note::StandsBy { leader: None, reason: Some(reason) }));
-    }
-
-    /// The last worker of a master that stops has gone: so does its elector, with the lease. Whether there is none any more.
-    pub(super) fn bid_farewell(&mut self, now: Instant, out: &mut Vec<Action>) -> bool {
-        let handed_over = Outcome::HandedOver;
-        if matches!(&self.phase, Phase::Stopping { outcome, .. } if *outcome == handed_over) {
-            return true;
-        }
-        let Some(lead) = &mut self.lead else { return true };
-        match &mut lead.stage {
-            Stage::Over => return true,
-            Stage::Farewell { .. } => {}
-            stage => {
-                if let Stage::Leaving { asked, .. } = stage {
-                    for ticket in std::mem::take(asked) {
-                        answer(Some(ticket), failed(FAILED, "the master stops".to_owned()), out);
-                    }
-                }
-                *stage = Stage::Farewell { until: now + GOODBYE };
-                (lead.aside, lead.silence, lead.elector) = (None, None, None);
-                out.push(Action::EndCampaign);
-            }
-        }
-        false
     }
 
     /// Acts on what has run out.
@@ -485,13 +350,6 @@ impl Arbiter {
         }
         if lead.term().is_some_and(|term| term.until <= now) {
             self.run_out(now, out);
-        }
-    }
-
-    /// The asker has gone; what was asked goes on.
-    pub(super) fn forget_resignation(&mut self, ticket: Ticket) {
-        if let Some(Leadership { stage: Stage::Leaving { asked, .. }, .. }) = &mut self.lead {
-            asked.retain(|it| *it != ticket);
         }
     }
 }

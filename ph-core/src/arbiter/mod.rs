@@ -42,6 +42,7 @@ mod status;
 mod upgrade;
 mod why;
 mod worker;
+mod yielding;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -113,7 +113,7 @@ impl Policy {
             restart_backoff_max: settings.restart_backoff_max,
             crash_limit: settings.crash_limit,
             lease: (settings.leader != Leader::None)
-                .then(|| Lease { ttl: settings.leader_ttl, warm: settings.standby_warm }),
+                .then_some(Lease { ttl: settings.leader_ttl, warm: settings.standby_warm }),
         }
     }
 

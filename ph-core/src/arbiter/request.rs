@@ -244,13 +244,11 @@ impl Arbiter {
 
     /// Gives their verdict to those whose goal is reached.
     pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.phase == Phase::Starting && self.is_settled() && (self.works() || self.stands_by()) {
+        if self.phase == Phase::Starting && self.is_settled() && (self.works() || self.stands_by())
+        {
             self.phase = Phase::Running;
             let workers = if self.staffs() { self.wanted } else { 0 };
-            out.push(Action::Tell(Note::Started {
-                workers,
-                took: now - self.started,
-            }));
+            out.push(Action::Tell(Note::Started { workers, took: now - self.started }));
             out.push(Action::Started);
         }
         self.settle_reload(now, out);

@@ -132,7 +132,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     let mut candidacy = Candidacy::of(&settings).map_err(|error| system(&error))?;
     let led = match &mut waiting.predecessor {
-        Some(predecessor) => predecessor.lease(candidacy.as_mut()).map_err(|error| system(&error))?,
+        Some(predecessor) => {
+            predecessor.lease(candidacy.as_mut()).map_err(|error| system(&error))?
+        }
         None => None,
     };
     // Who leads, or is alone, has workers.

@@ -74,10 +74,7 @@ pub(super) fn died(certificate: &Certificate, cause: &Cause) {
         Cause::Itself | Cause::OutOfMemory => {
             error!(slot, pid, lived = ?lived, requests, "worker crashed: {status}{remark}");
         }
-        Cause::BootTimeout(_)
-        | Cause::Timeout(_)
-        | Cause::DrainTimeout
-        | Cause::Leadership => {
+        Cause::BootTimeout(_) | Cause::Timeout(_) | Cause::DrainTimeout | Cause::Leadership => {
             let cause = cause.word();
             warn!(slot, pid, lived = ?lived, requests, cause, "worker ended: {status}{remark}");
         }

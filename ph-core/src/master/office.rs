@@ -65,7 +65,8 @@ impl Office {
         lock: Option<&OwnedFd>,
     ) -> io::Result<()> {
         self.clear();
-        let words: Vec<Heirloom> = listeners.iter().map(|listener| Heirloom::of(listener)).collect();
+        let words: Vec<Heirloom> =
+            listeners.iter().map(|listener| Heirloom::of(listener)).collect();
         let words = serde_json::to_vec(&words)?;
         let descriptors = listeners.iter().map(|listener| listener.as_fd());
         let descriptors: Vec<_> = descriptors.chain(lock.map(OwnedFd::as_fd)).collect();

@@ -155,8 +155,7 @@ impl Identity {
         if Self::of(settings) == *self {
             return Ok(());
         }
-        let reason =
-            "proc_name, pidfile, control_socket, single_instance and leader_* can only change by a restart";
+        let reason = "proc_name, pidfile, control_socket, single_instance and leader_* can only change by a restart";
         Err(StartError::Config(reason.to_owned()))
     }
 

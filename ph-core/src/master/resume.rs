@@ -187,7 +187,10 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     let shelf = shelf.transpose().map_err(|error| system(&error))?;
     let guard = match std::process::id() {
         1 => None,
-        _ => Some(Guard::start(slots::COUNT, &mut title, name, shelf.as_ref()).map_err(|error| system(&error))?),
+        _ => Some(
+            Guard::start(slots::COUNT, &mut title, name, shelf.as_ref())
+                .map_err(|error| system(&error))?,
+        ),
     };
     if let Some(pidfd) = guard.as_ref().and_then(Guard::pidfd)
         && let Err(errno) = poll.add(pidfd, Token::Guard)

@@ -103,11 +103,13 @@ impl Master<'_> {
 
     pub(super) fn start_guard(&mut self) {
         let Some(guard) = &mut self.guard else { return };
-        let started = guard.restart(
-            &mut self.title,
-            &self.name,
-            self.candidacy.as_ref().and_then(super::leader::Candidacy::shelf),
-        ).map_err(|error| error.to_string());
+        let started = guard
+            .restart(
+                &mut self.title,
+                &self.name,
+                self.candidacy.as_ref().and_then(super::leader::Candidacy::shelf),
+            )
+            .map_err(|error| error.to_string());
         let watched = started.and_then(|pidfd| {
             self.poll.add(pidfd, Token::Guard).map_err(|errno| errno.to_string())
         });

@@ -69,6 +69,15 @@ pub(super) enum SpawnError {
     Lease(std::io::Error),
 }
 
+/// What a worker has of its own, beside what all have.
+struct Given {
+    /// Its listeners, if they are other than those of all.
+    own: Option<Vec<Arc<Listener>>>,
+    /// What its master leads by, where that is a lock.
+    lock: Option<OwnedFd>,
+    office: Option<Office>,
+}
+
 /// A process that was forked in the batch under way.
 pub(super) struct Newborn {
     key: WorkerKey,
@@ -131,10 +140,10 @@ impl Master<'_> {
         let own = self.own_listeners(key.slot, generation)?;
         let lock = self.lock_for_worker().map_err(SpawnError::Lease)?;
         let office = self.office_for_worker().map_err(SpawnError::Lease)?;
+        let given = Given { own, lock, office };
         match fork::fork()? {
             Forked::Child => {
-                let held = (lock, office);
-                self.become_worker(key, generation, cell, master, cpus.as_ref(), own, held)
+                self.become_worker(key, generation, cell, master, cpus.as_ref(), given)
             }
             Forked::Parent(pid) => Ok(pid),
         }
@@ -208,9 +217,10 @@ impl Master<'_> {
         cell: usize,
         master: Pid,
         cpus: Option<&CpuSet>,
-        own: Option<Vec<Arc<Listener>>>,
-        (held, office): (Option<OwnedFd>, Option<Office>),
+        given: Given,
     ) -> ! {
+        // What is of no use but by being open stays so: nothing here is ever dropped.
+        let Given { own, lock: held, office } = given;
         // The master may have been stopped for any time between its decision and the fork.
         let may_work = office.is_some() || slots::board(&self.slots).lease().is_good();
         if !fork::die_with(master) || !may_work {

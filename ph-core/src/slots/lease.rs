@@ -1,6 +1,8 @@
 //! Until when the master leads, as its workers can read it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 /// Whether there is an election at all, and if so under which token and until when this master leads. Written by the master
 /// alone; where there is none, it is zero.

@@ -51,7 +51,13 @@ fn history(seed: u64) -> Tally {
     }
     let outlived = !matches!(world.exit, Some(Outcome::BootFailed(_)));
     world.end();
-    Tally { steps: world.steps, outlived, given_up: world.load.given_up, passages: world.passages, terms: world.election.terms }
+    Tally {
+        steps: world.steps,
+        outlived,
+        given_up: world.load.given_up,
+        passages: world.passages,
+        terms: world.election.terms,
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ from ..slots import Ledger, Slot
 MAXSIZE = sys.maxsize
 # How long a worker that has done its max_requests waits for its successor, if no boot_timeout says.
 PATIENCE = 30.0
+# Between two looks of a worker whose master leads no more, in seconds.
+UNLED = 0.1
 # At a stop, a client that has never sent anything is waited for half of graceful_timeout, but no longer than this.
 FIRST_BYTE = 5.0
 # Where `tcp_info` has how much a client has sent (tcpi_bytes_received).
@@ -265,6 +267,16 @@ class Worker:
         """Requests that it has done."""
         return self._frame.ledger.count if self._frame is not None else 0
 
+    @property
+    def fencing_token(self) -> Optional[int]:
+        """The number of the leadership that it works for (`leader = file` or `etcd`): larger with each new leader. Whoever is written
+        to refuses a smaller one than it has seen. None where the master stands alone."""
+        return self._here.slot.token
+
+    def leading(self) -> bool:
+        """Whether it may go on: its master leads, and the time that it leads for is not over. Always so where it stands alone."""
+        return self._here.slot.is_led
+
     def sleep(self, seconds: Optional[float] = None) -> bool:
         """Waits for so long, or for ever; returns early, and False, when the worker is asked to leave."""
         return self._here.sleep(seconds)
@@ -336,6 +348,10 @@ class Worker:
         """One job after the other."""
         frame, errors = self._here, 0
         while not frame.is_stopping:
+            if not frame.slot.is_led:
+                # About to be ended; another may work already.
+                frame.sleep(UNLED)
+                continue
             if frame.is_done:
                 frame.rest()
                 continue

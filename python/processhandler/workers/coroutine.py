@@ -14,7 +14,7 @@ from typing import Any, Optional, Set, Tuple
 from ..acceptor import Connection
 from ..bell import wait
 from ..slots import Ledger, Slot, now
-from .base import NotReady, Visit, Worker, close, current_visit, pause
+from .base import UNLED, NotReady, Visit, Worker, close, current_visit, pause
 
 
 class WatchedSelector(selectors.EpollSelector):
@@ -156,6 +156,9 @@ class CoroutineWorker(Worker):
     async def _take_jobs_in_turn(self) -> None:
         frame, errors = self._here, 0
         while not frame.is_stopping:
+            if not frame.slot.is_led:
+                await self._stopped(UNLED)
+                continue
             if frame.is_done:
                 if not self._rests:
                     self._rests = True

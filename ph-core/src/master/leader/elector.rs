@@ -29,7 +29,12 @@ pub(super) struct Elector {
 
 impl Elector {
     /// The one that this process has from the program that it was before.
-    pub(super) fn resume(pid: Pid, socket: OwnedFd, has_led: bool, poll: &Poll) -> io::Result<Self> {
+    pub(super) fn resume(
+        pid: Pid,
+        socket: OwnedFd,
+        has_led: bool,
+        poll: &Poll,
+    ) -> io::Result<Self> {
         let elector = Self { process: PidFd::open(pid)?, socket, has_led };
         elector.watch(poll)?;
         Ok(elector)
@@ -150,7 +155,9 @@ impl Master<'_> {
 
     pub(in crate::master) fn kill_elector(&mut self) {
         if let Some(elector) = self.candidacy.as_ref().and_then(|it| it.elector.as_ref()) {
-            tracing::warn!("the elector is silent: killing it; a lease that it holds runs out by itself");
+            tracing::warn!(
+                "the elector is silent: killing it; a lease that it holds runs out by itself"
+            );
             elector.kill();
         }
     }
@@ -175,4 +182,3 @@ impl Master<'_> {
         Some((elector.pid().as_raw(), elector.socket().as_raw_fd(), elector.has_led))
     }
 }
-

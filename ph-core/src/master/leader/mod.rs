@@ -5,7 +5,9 @@
 //! which goes on in a suspended machine), the board that the workers look at, and the guard's own.
 
 mod elector;
+mod listeners;
 mod standing;
+mod status;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -17,10 +19,9 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::unistd::Pid;
 use ph_config::Settings;
 use ph_config::value::choice::Leader;
-use ph_rpc::Value;
 
-use super::{Master, Office};
 use super::poll::{Poll, Token};
+use super::{Master, Office};
 use crate::arbiter::Event;
 use crate::elector::{Command, News, Place, Received, Standing, Word};
 use crate::log::Shelf;
@@ -232,7 +233,8 @@ impl Master<'_> {
         }
         slots::board(&self.slots).lease().hold(standing.token, last);
         let at = TimeSpec::from_duration(Duration::from_nanos(last.max(1)));
-        let set = candidacy.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
+        let set =
+            candidacy.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
         if let Err(errno) = set {
             tracing::error!(%errno, "no timer for the lease: a suspended machine is noticed late");
         }
@@ -306,52 +308,6 @@ impl Master<'_> {
         }
     }
 
-    /// Opens what the workers are to listen on.
-    pub(super) fn open_listeners(&mut self) {
-        self.take_office();
-        let opened = self.try_listeners();
-        self.queue.push_back(match opened {
-            Ok(()) => Event::ListenersOpened,
-            Err(reason) => Event::ListenersRefused { reason },
-        });
-    }
-
-    fn try_listeners(&mut self) -> Result<(), String> {
-        let number = self.arbiter.generation();
-        let Some(generation) = self.generations.get_mut(&number) else { return Ok(()) };
-        let opened = generation.plan.open(&self.handed).and_then(|listeners| {
-            let bundles = generation.plan.open_bundles(&listeners, &self.bundles)?;
-            Ok((listeners, bundles))
-        });
-        let (listeners, bundles) = opened.map_err(|error| error.to_string())?;
-        generation.listeners = listeners;
-        if self.channel.is_none() {
-            self.channel = generation.channel().map_err(|error| error.to_string())?;
-        }
-        self.bundles.extend(bundles);
-        if let Some(office) = self.candidacy.as_ref().and_then(|it| it.office.as_ref()) {
-            let lock = self.lock_for_worker();
-            let laid = lock.and_then(|lock| {
-                office.lay_out(&self.current().listeners, lock.as_ref())
-            });
-            laid.map_err(|error| format!("the workers that wait can't begin: {error}"))?;
-        }
-        Ok(())
-    }
-
-    /// What was handed to this master stays open, since only who has handed it over can do it again.
-    fn close_listeners(&mut self) {
-        self.unwatch_listeners();
-        let generations = self.generations.values_mut();
-        let listeners = generations.flat_map(|one| std::mem::take(&mut one.listeners));
-        for listener in listeners.filter(|listener| !listener.is_inherited()) {
-            listener.close();
-        }
-        for bundle in self.bundles.drain(..) {
-            bundle.listeners().for_each(|listener| listener.close());
-        }
-    }
-
     /// The title says whether this master leads.
     pub(super) fn wear_role(&mut self) {
         let role = if self.arbiter.role() == "standby" { "standby" } else { "master" };
@@ -359,35 +315,6 @@ impl Master<'_> {
         if let Some(manager) = &self.manager {
             manager.role(self.arbiter.role(), self.arbiter.wanted());
         }
-    }
-
-    /// `leader_status`, as the control socket tells it; nothing for a master that stands alone.
-    pub(super) fn leadership(&self) -> Value {
-        let Some(candidacy) = &self.candidacy else { return Value::Nil };
-        let now = boot_clock();
-        let leads = self.arbiter.token().is_some();
-        let left = candidacy.standing.filter(|_| leads).map(|standing| {
-            Duration::from_nanos(standing.deadline.saturating_sub(now)).as_secs_f64()
-        });
-        let leader = self.arbiter.leader().or(leads.then_some(candidacy.name.as_str()));
-        let (kind, at) = match &candidacy.place {
-            Place::File(path) => ("file", path.to_string_lossy().into_owned()),
-            Place::Etcd { key, .. } => ("etcd", key.clone()),
-        };
-        let text = |text: Option<&str>| text.map_or(Value::Nil, Value::from);
-        let fields = [
-            ("role", self.arbiter.role().into()),
-            ("leader", text(leader)),
-            ("candidate", candidacy.name.as_str().into()),
-            ("token", self.arbiter.token().map_or(Value::Nil, Value::from)),
-            ("lease_s", left.map_or(Value::Nil, Value::from)),
-            ("ttl_s", candidacy.ttl.as_secs_f64().into()),
-            ("kind", kind.into()),
-            ("key", at.into()),
-            ("elector_pid", self.elector_pid().map_or(Value::Nil, |pid| pid.as_raw().into())),
-            ("trouble", text(candidacy.trouble.as_deref())),
-        ];
-        Value::Map(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
     /// Where a worker waits that is made before this master leads; none where it need not.

@@ -10,9 +10,9 @@ use super::elector::Elector;
 use super::{Candidacy, instant};
 use crate::elector::Standing;
 use crate::log::Shelf;
-use crate::master::{Master, Office};
 use crate::master::estate;
 use crate::master::poll::Poll;
+use crate::master::{Master, Office};
 
 /// A candidacy as data, when the process becomes another program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,7 +120,9 @@ impl Master<'_> {
     }
 
     /// The lease that a successor is to begin with, and the lock that it is.
-    pub(in crate::master) fn lease_to_hand_over(&self) -> io::Result<Option<(Standing, Option<OwnedFd>)>> {
+    pub(in crate::master) fn lease_to_hand_over(
+        &self,
+    ) -> io::Result<Option<(Standing, Option<OwnedFd>)>> {
         let Some(standing) = self.candidacy.as_ref().and_then(|it| it.standing) else {
             return Ok(None);
         };
