@@ -46,5 +46,5 @@ impl JobWorker for Stamper {
 }
 
 fn main() -> ExitCode {
-    App::new("stamper").job(|cx| Stamper::new(cx)).main()
+    App::new("stamper").job(Stamper::new).main()
 }
