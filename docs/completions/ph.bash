@@ -34,6 +34,9 @@ _ph() {
             ph,help)
                 cmd="ph__subcmd__help"
                 ;;
+            ph,leader)
+                cmd="ph__subcmd__leader"
+                ;;
             ph,log)
                 cmd="ph__subcmd__log"
                 ;;
@@ -139,6 +142,9 @@ _ph() {
             ph__subcmd__help,help)
                 cmd="ph__subcmd__help__subcmd__help"
                 ;;
+            ph__subcmd__help,leader)
+                cmd="ph__subcmd__help__subcmd__leader"
+                ;;
             ph__subcmd__help,log)
                 cmd="ph__subcmd__help__subcmd__log"
                 ;;
@@ -199,6 +205,15 @@ _ph() {
             ph__subcmd__help__subcmd__config,unset)
                 cmd="ph__subcmd__help__subcmd__config__subcmd__unset"
                 ;;
+            ph__subcmd__help__subcmd__leader,resign)
+                cmd="ph__subcmd__help__subcmd__leader__subcmd__resign"
+                ;;
+            ph__subcmd__help__subcmd__leader,status)
+                cmd="ph__subcmd__help__subcmd__leader__subcmd__status"
+                ;;
+            ph__subcmd__help__subcmd__leader,wait)
+                cmd="ph__subcmd__help__subcmd__leader__subcmd__wait"
+                ;;
             ph__subcmd__help__subcmd__log,reopen)
                 cmd="ph__subcmd__help__subcmd__log__subcmd__reopen"
                 ;;
@@ -210,6 +225,30 @@ _ph() {
                 ;;
             ph__subcmd__help__subcmd__worker,stop)
                 cmd="ph__subcmd__help__subcmd__worker__subcmd__stop"
+                ;;
+            ph__subcmd__leader,help)
+                cmd="ph__subcmd__leader__subcmd__help"
+                ;;
+            ph__subcmd__leader,resign)
+                cmd="ph__subcmd__leader__subcmd__resign"
+                ;;
+            ph__subcmd__leader,status)
+                cmd="ph__subcmd__leader__subcmd__status"
+                ;;
+            ph__subcmd__leader,wait)
+                cmd="ph__subcmd__leader__subcmd__wait"
+                ;;
+            ph__subcmd__leader__subcmd__help,help)
+                cmd="ph__subcmd__leader__subcmd__help__subcmd__help"
+                ;;
+            ph__subcmd__leader__subcmd__help,resign)
+                cmd="ph__subcmd__leader__subcmd__help__subcmd__resign"
+                ;;
+            ph__subcmd__leader__subcmd__help,status)
+                cmd="ph__subcmd__leader__subcmd__help__subcmd__status"
+                ;;
+            ph__subcmd__leader__subcmd__help,wait)
+                cmd="ph__subcmd__leader__subcmd__help__subcmd__wait"
                 ;;
             ph__subcmd__log,help)
                 cmd="ph__subcmd__log__subcmd__help"
@@ -254,7 +293,7 @@ _ph() {
 
     case "${cmd}" in
         ph)
-            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status top scale worker config log events why metrics call conform completions help"
+            opts="-c -s -h -V --config --section --set --help --version run start stop restart reload upgrade status top scale worker config leader log events why metrics call conform completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -834,7 +873,7 @@ _ph() {
             return 0
             ;;
         ph__subcmd__help)
-            opts="run start stop restart reload upgrade status top scale worker config log events why metrics call conform completions help"
+            opts="run start stop restart reload upgrade status top scale worker config leader log events why metrics call conform completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1018,6 +1057,62 @@ _ph() {
         ph__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__leader)
+            opts="status resign wait"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__leader__subcmd__resign)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__leader__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__help__subcmd__leader__subcmd__wait)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1260,6 +1355,216 @@ _ph() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader)
+            opts="-c -s -h --set --config --section --help status resign wait help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__help)
+            opts="status resign wait help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__help__subcmd__resign)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__help__subcmd__wait)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__resign)
+            opts="-c -s -h --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__status)
+            opts="-c -s -h --json --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ph__subcmd__leader__subcmd__wait)
+            opts="-c -s -h --timeout --set --config --section --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

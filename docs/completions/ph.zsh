@@ -390,6 +390,96 @@ esac
     ;;
 esac
 ;;
+(leader)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_ph__subcmd__leader_commands" \
+"*::: :->leader" \
+&& ret=0
+
+    case $state in
+    (leader)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:ph-leader-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--json[As one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(resign)
+_arguments "${_arguments_options[@]}" : \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(wait)
+_arguments "${_arguments_options[@]}" : \
+'--timeout=[Give up after so long \[default\: never\]]:SECONDS:_default' \
+'*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
+'-c+[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'--config=[The configuration file \[default\: \$PH_CONFIG, ./config.ini, ./conf/config.ini\]]:FILE:_files' \
+'-s+[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'--section=[The section\: one application, one master \[default\: the only one of the file\]]:SECTION:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_ph__subcmd__leader__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:ph-leader-help-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resign)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(wait)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (log)
 _arguments "${_arguments_options[@]}" : \
 '*--set=[Set a key above file and environment; may be repeated]:KEY=VALUE:_default' \
@@ -649,6 +739,34 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(leader)
+_arguments "${_arguments_options[@]}" : \
+":: :_ph__subcmd__help__subcmd__leader_commands" \
+"*::: :->leader" \
+&& ret=0
+
+    case $state in
+    (leader)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:ph-help-leader-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resign)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(wait)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (log)
 _arguments "${_arguments_options[@]}" : \
 ":: :_ph__subcmd__help__subcmd__log_commands" \
@@ -720,6 +838,7 @@ _ph_commands() {
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
 'config:Check, show and edit the configuration' \
+'leader:Which of several masters has the workers\: look, let others, or wait for it' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
 'why:Say how and why the last process of a worker ended, and what was seen of it before' \
@@ -868,6 +987,7 @@ _ph__subcmd__help_commands() {
 'scale:Change the number of workers\: N exactly, +N more, -N fewer; returns when they are ready' \
 'worker:List, restart or stop single workers' \
 'config:Check, show and edit the configuration' \
+'leader:Which of several masters has the workers\: look, let others, or wait for it' \
 'log:Reopen the log, after it was renamed' \
 'events:Print what has happened, one line an event' \
 'why:Say how and why the last process of a worker ended, and what was seen of it before' \
@@ -951,6 +1071,30 @@ _ph__subcmd__help__subcmd__events_commands() {
 _ph__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'ph help help commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__leader_commands] )) ||
+_ph__subcmd__help__subcmd__leader_commands() {
+    local commands; commands=(
+'status:Say whether this master leads, until when and by which token; or who does' \
+'resign:Let another master lead; returns when no worker is left here' \
+'wait:Wait until this master leads and its workers are ready' \
+    )
+    _describe -t commands 'ph help leader commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__leader__subcmd__resign_commands] )) ||
+_ph__subcmd__help__subcmd__leader__subcmd__resign_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help leader resign commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__leader__subcmd__status_commands] )) ||
+_ph__subcmd__help__subcmd__leader__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help leader status commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__help__subcmd__leader__subcmd__wait_commands] )) ||
+_ph__subcmd__help__subcmd__leader__subcmd__wait_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph help leader wait commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__help__subcmd__log_commands] )) ||
 _ph__subcmd__help__subcmd__log_commands() {
@@ -1042,6 +1186,61 @@ _ph__subcmd__help__subcmd__worker__subcmd__restart_commands() {
 _ph__subcmd__help__subcmd__worker__subcmd__stop_commands() {
     local commands; commands=()
     _describe -t commands 'ph help worker stop commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader_commands] )) ||
+_ph__subcmd__leader_commands() {
+    local commands; commands=(
+'status:Say whether this master leads, until when and by which token; or who does' \
+'resign:Let another master lead; returns when no worker is left here' \
+'wait:Wait until this master leads and its workers are ready' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'ph leader commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__help_commands] )) ||
+_ph__subcmd__leader__subcmd__help_commands() {
+    local commands; commands=(
+'status:Say whether this master leads, until when and by which token; or who does' \
+'resign:Let another master lead; returns when no worker is left here' \
+'wait:Wait until this master leads and its workers are ready' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'ph leader help commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__help__subcmd__help_commands] )) ||
+_ph__subcmd__leader__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader help help commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__help__subcmd__resign_commands] )) ||
+_ph__subcmd__leader__subcmd__help__subcmd__resign_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader help resign commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__help__subcmd__status_commands] )) ||
+_ph__subcmd__leader__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader help status commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__help__subcmd__wait_commands] )) ||
+_ph__subcmd__leader__subcmd__help__subcmd__wait_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader help wait commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__resign_commands] )) ||
+_ph__subcmd__leader__subcmd__resign_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader resign commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__status_commands] )) ||
+_ph__subcmd__leader__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader status commands' commands "$@"
+}
+(( $+functions[_ph__subcmd__leader__subcmd__wait_commands] )) ||
+_ph__subcmd__leader__subcmd__wait_commands() {
+    local commands; commands=()
+    _describe -t commands 'ph leader wait commands' commands "$@"
 }
 (( $+functions[_ph__subcmd__log_commands] )) ||
 _ph__subcmd__log_commands() {

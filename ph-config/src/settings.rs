@@ -209,15 +209,15 @@ settings! {
         },
     }, FilePath, Restart;
 
-    /// Where it is decided which of several masters has workers.
+    /// Where it is decided which of several masters has workers: `file` on one host, `etcd` on many.
     leader: Leader = Text("none"), One::<Leader>::KIND, Restart;
-    /// The name that the masters of one election share.
+    /// The name that the masters of one election share: a key of etcd, or a lock of this host; with a `/` in it, the lock's path.
     leader_key: String = Derived {
         meaning: "proc_name",
         placeholder: "app",
         from: |text| text("proc_name"),
     }, Words("a name"), Restart;
-    /// How long leadership lasts without renewal.
+    /// How long leadership lasts without renewal. Who is cut off or stopped has no worker any more when it is over.
     leader_ttl: Duration = Text("10"), LEASE, Restart;
     /// The servers of the etcd cluster.
     leader_endpoints: Vec<String> = Unset, Endpoints, Restart;
@@ -229,6 +229,6 @@ settings! {
     leader_tls_cert: Option<PathBuf> = Unset, Maybe(FilePath), Restart;
     /// The private key of that certificate.
     leader_tls_key: Option<PathBuf> = Unset, Maybe(FilePath), Restart;
-    /// Whether a standby boots its workers and pauses them.
+    /// Whether a standby boots its workers, which then wait before their first job or connection.
     standby_warm: bool = Text("false"), Flag, Restart;
 }

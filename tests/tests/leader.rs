@@ -385,3 +385,27 @@ fn listeners_are_open_where_the_leader_is() {
         assert!(Client::connect(&listener).is_err(), "somebody listens still");
     }
 }
+
+/// The first of all: an operator waits for its workers, and hears that they can't boot.
+#[test]
+fn a_first_leader_that_can_not_boot_says_so_and_gives_the_lease_back() {
+    let pair = Pair::new("boots", "app.boot = fail\n");
+    let failed = pair.first.run(&["start"]);
+    assert_eq!(failed.code, Some(70), "{failed:?}");
+    assert!(failed.err.contains("told to fail"), "{failed:?}");
+    let text = pair.second.read("config.ini").replace("app.boot = fail", "");
+    std::fs::write(pair.second.path("config.ini"), text).unwrap();
+    pair.second.ok(&["start"]);
+    pair.second.leads(1);
+}
+
+/// It is given some seconds, and then killed.
+#[test]
+fn a_stop_does_not_wait_for_an_elector_that_is_stopped() {
+    let pair = Pair::start("stuck", "", 1);
+    elector(&pair.first).signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    pair.first.ok(&["stop"]);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    pair.second.leads(1);
+}

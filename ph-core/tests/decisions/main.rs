@@ -2,6 +2,7 @@
 
 mod broken;
 mod causes;
+mod leadership;
 mod memory;
 mod settling;
 

@@ -69,7 +69,7 @@ impl Candidacy {
         Ok(Some(Self {
             elector: None,
             place,
-            name: format!("{}:{}", host.to_string_lossy(), std::process::id()),
+            name: name(&host.to_string_lossy(), std::process::id()),
             ttl,
             margin: (ttl / 10).max(Duration::from_millis(500)),
             timer,
@@ -106,6 +106,16 @@ impl Candidacy {
     fn bound(&self, deadline: u64) -> u64 {
         let longest = self.ttl.saturating_sub(self.margin).as_nanos() as u64;
         deadline.min(boot_clock().saturating_add(longest))
+    }
+}
+
+/// What operators recognize a candidate by. Containers may share a host's name, and each has a process 1.
+fn name(host: &str, pid: u32) -> String {
+    // As long as a candidate's name may be, all in all.
+    let host: String = host.chars().filter(|letter| !letter.is_control()).take(48).collect();
+    match pid {
+        1 => format!("{host}:1:{:06x}", (boot_clock() >> 10) & 0xff_ffff),
+        pid => format!("{host}:{pid}"),
     }
 }
 
@@ -172,6 +182,10 @@ impl Master<'_> {
                 return self.consent();
             }
             Word::Trouble(sentence) => {
+                // Another elector may find the same as the one before.
+                if candidacy.trouble.as_ref() == Some(&sentence) {
+                    return self.feed(Event::CampaignTroubled);
+                }
                 tracing::warn!("{sentence}");
                 candidacy.trouble = Some(sentence.clone());
                 self.happen("election_trouble", serde_json::json!({ "reason": sentence }));
@@ -333,5 +347,52 @@ impl Master<'_> {
             return Err(io::Error::other("the lease is over"));
         }
         self.candidacy.as_ref().and_then(Candidacy::shelf).map(Shelf::look).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn candidacy(ttl: &str) -> Candidacy {
+        let pairs = [("leader", "file"), ("leader_key", "a/b"), ("leader_ttl", ttl)];
+        let settings = Settings::without_file("app", "/srv", pairs).unwrap();
+        Candidacy::of(&settings).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_lease_is_no_longer_than_it_can_be() {
+        let candidacy = candidacy("10");
+        let now = boot_clock();
+        // An elector that lies within the protocol.
+        let bound = candidacy.bound(u64::MAX);
+        assert!((now + 9 * SECOND..now + 10 * SECOND).contains(&bound), "{bound} at {now}");
+        assert_eq!(candidacy.bound(now), now);
+        assert_eq!(candidacy.last_moment(9 * SECOND), 9 * SECOND - SECOND / 2);
+        assert_eq!(candidacy.last_moment(0), 0);
+    }
+
+    #[test]
+    fn a_short_lease_leaves_time_to_work_and_to_kill() {
+        let candidacy = candidacy("2");
+        assert_eq!(candidacy.margin, Duration::from_millis(500));
+        assert_eq!(candidacy.lead(), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_key_is_a_path_or_a_name() {
+        assert_eq!(candidacy("10").place, Place::File("/srv/a/b".into()));
+        let shared = lock_path(Path::new("/srv"), "app");
+        assert!(shared.is_absolute() && !shared.starts_with("/srv"), "{shared:?}");
+        assert!(shared.to_string_lossy().ends_with("-app.leader"), "{shared:?}");
+    }
+
+    #[test]
+    fn a_candidate_is_recognized_and_unlike_others() {
+        assert_eq!(name("host", 17), "host:17");
+        assert!(name("host", 1).starts_with("host:1:"));
+        assert!(name(&"h".repeat(300), 17).len() < 64);
     }
 }
