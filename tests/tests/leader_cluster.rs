@@ -64,6 +64,9 @@ fn s50_a_leader_that_is_stopped_has_no_worker_past_its_deadline() {
     let candidate = &field.candidates[former.leader];
     let (name, master) = (candidate.name().to_owned(), candidate.master().unwrap());
     let left = workers(&field, former.leader);
+    let guard = candidate.sandbox.status()["guard_pid"].as_i64().unwrap();
+    let guard = Process::find(guard as i32).unwrap();
+    until("the guard comes before all others", || guard.real_time_priority() == Some(1));
     let since = now();
     candidate.signal(Signal::SIGSTOP);
     field.observer.silence(Some(&name), since + LEASE);
