@@ -84,6 +84,11 @@ impl Observer {
         std::mem::take(&mut self.seen().away)
     }
 
+    /// By how much workers outlived their deadlines, at most, since this was asked last.
+    pub fn overrun(&self) -> Duration {
+        self.seen().checker.overrun()
+    }
+
     /// How many records it has read.
     #[must_use]
     pub fn records(&self) -> u64 {

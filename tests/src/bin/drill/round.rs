@@ -59,6 +59,7 @@ impl Ground {
         let name = self.field.candidates[sitting.leader].name().to_owned();
         let term = self.field.cluster.term();
         self.field.observer.was_away();
+        self.field.observer.overrun();
         let mut since = now();
         say(&format!("{:<26}", fault.happen(self, sitting, dice)));
         // Nobody can have sent a renewal later than now.
@@ -101,6 +102,11 @@ impl Ground {
             // It gives every lease its whole time once more.
             say(", etcd has elected anew");
         }
+        let overrun = self.field.observer.overrun();
+        if !overrun.is_zero() {
+            say(&format!(", {:.3} s past a deadline", overrun.as_secs_f64()));
+        }
+        let outcome = if overrun.is_zero() { outcome } else { Outcome::Overrun(overrun) };
         let outcome = outcome.or_void(fault, self.field.observer.was_away());
         if let Outcome::Void(away) = outcome {
             say(&format!(", void: the machine stood still for {:.3} s", away.as_secs_f64()));

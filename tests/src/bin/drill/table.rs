@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Kept,
     /// A successor worked after so long.
     Succeeded(Duration),
+    /// Whoever leads now, a worker had outlived its deadline by so much.
+    Overrun(Duration),
     /// Not as it must, but the whole machine stood still for so long meanwhile.
     Void(Duration),
 }
@@ -29,7 +31,11 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// The same, if it went as it must, or if nothing excuses that it did not.
     pub(crate) fn or_void(self, fault: Fault, away: Duration) -> Self {
-        let excuse = if fault.expected() == Expected::Handover { AT_ONCE / 3 } else { STANDSTILL };
+        let excuse = match (self, fault.expected()) {
+            (Self::Overrun(by), _) => by,
+            (_, Expected::Handover) => AT_ONCE / 3,
+            _ => STANDSTILL,
+        };
         if is_missed(fault, self) && away >= excuse { Self::Void(away) } else { self }
     }
 }
@@ -46,7 +52,8 @@ pub(crate) fn limit(fault: Fault) -> Duration {
 pub(crate) fn is_missed(fault: Fault, outcome: Outcome) -> bool {
     match (fault.expected(), outcome) {
         (Expected::Nothing | Expected::Either, Outcome::Kept) | (_, Outcome::Void(_)) => false,
-        (Expected::Nothing, Outcome::Succeeded(_)) | (_, Outcome::Kept) => true,
+        (Expected::Nothing, Outcome::Succeeded(_)) => true,
+        (_, Outcome::Kept | Outcome::Overrun(_)) => true,
         (_, Outcome::Succeeded(took)) => took > limit(fault),
     }
 }
@@ -76,7 +83,7 @@ impl fmt::Display for Table {
             let mut took: Vec<Duration> = row
                 .iter()
                 .filter_map(|outcome| match outcome {
-                    Outcome::Kept | Outcome::Void(_) => None,
+                    Outcome::Kept | Outcome::Overrun(_) | Outcome::Void(_) => None,
                     Outcome::Succeeded(took) => Some(*took),
                 })
                 .collect();
@@ -101,7 +108,7 @@ impl fmt::Display for Table {
                 seconds(took.last()),
                 limit,
                 missed,
-                row.len() - kept - took.len(),
+                row.iter().filter(|outcome| matches!(outcome, Outcome::Void(_))).count(),
             )?;
         }
         Ok(())
@@ -157,5 +164,9 @@ mod tests {
         assert_eq!(after(1).or_void(Fault::Clock, away(499)), after(1));
         assert_eq!(after(1).or_void(Fault::Clock, away(500)), Outcome::Void(away(500)));
         assert!(!is_missed(Fault::Clock, Outcome::Void(away(500))));
+        let overrun = Outcome::Overrun(away(80));
+        assert!(is_missed(Fault::StopLeader, overrun));
+        assert_eq!(overrun.or_void(Fault::StopLeader, away(79)), overrun);
+        assert_eq!(overrun.or_void(Fault::StopLeader, away(80)), Outcome::Void(away(80)));
     }
 }
