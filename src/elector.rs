@@ -59,6 +59,8 @@ struct Candidate {
     file: Option<(FileStore, Shelf)>,
     has_led: bool,
     ttl: Duration,
+    /// How long a lease lasts for us once it is renewed.
+    term: Duration,
     master: nix::unistd::Pid,
     /// How long before a deadline the workers of a stopped master are to be ended, if that is to be done here.
     guards: Option<Duration>,
@@ -119,6 +121,7 @@ impl Candidate {
             file,
             has_led: false,
             ttl: orders.ttl,
+            term: orders.ttl.saturating_sub(orders.margin),
             master: nix::unistd::Pid::from_raw(orders.master),
             guards: orders.guards,
             end: None,
@@ -188,7 +191,11 @@ impl Candidate {
                         let deadline = standing.deadline - before;
                         u64::try_from(deadline.since_boot().as_nanos()).unwrap_or(u64::MAX)
                     });
-                    self.renewal = Some((serial, Clock::now() + self.ttl * 3 / 10));
+                    // One that another elector had may have been renewed a while ago.
+                    let left = standing.deadline.saturating_since(Instant::now());
+                    let spent = self.term.saturating_sub(left);
+                    let due = (self.ttl * 3 / 10).saturating_sub(spent);
+                    self.renewal = Some((serial, Clock::now() + due));
                     self.lay_lock()?;
                     Word::So { serial, news: News::Leader(words_of(standing)) }
                 }

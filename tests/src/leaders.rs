@@ -1,9 +1,11 @@
 //! Two masters of one election, each in a sandbox of its own.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::process::Process;
 use crate::sandbox::Sandbox;
 use crate::wait::until_some;
 
@@ -17,6 +19,8 @@ pub struct Pair {
 
 /// A lease that a busy machine can keep, and a test can wait for.
 pub const TTL: u64 = 3;
+/// Within that another leads, whatever has become of the leader: the lease, and what a busy machine takes beside it.
+pub const BOUND: Duration = Duration::from_secs(TTL + 2);
 
 impl Pair {
     /// Two that are not started, with a lock in the first one's folder.
@@ -74,6 +78,15 @@ impl Sandbox {
     #[track_caller]
     pub fn leadership(&self) -> Value {
         serde_json::from_str(&self.ok(&["leader", "status", "--json"])).unwrap()
+    }
+
+    /// The process that campaigns for this master.
+    #[track_caller]
+    pub fn elector(&self) -> Process {
+        let pid = self.leadership()["elector_pid"].as_i64().unwrap();
+        let elector = self.find(pid).unwrap();
+        self.adopt(elector);
+        elector
     }
 
     /// The token that this master leads by.

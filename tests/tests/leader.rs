@@ -4,18 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use ph_tests::echo::{Client, Echo};
-use ph_tests::leaders::{Pair, TTL, with_lock};
+use ph_tests::leaders::{BOUND, Pair, TTL, with_lock};
 use ph_tests::{Process, Sandbox, until, until_some};
-
-/// A lease, and what a busy machine takes beside it.
-const BOUND: Duration = Duration::from_secs(TTL + 2);
-
-fn elector(sandbox: &Sandbox) -> Process {
-    let pid = sandbox.leadership()["elector_pid"].as_i64().unwrap();
-    let elector = sandbox.find(pid).unwrap();
-    sandbox.adopt(elector);
-    elector
-}
 
 #[test]
 fn one_leads_and_the_other_waits_with_nothing_open() {
@@ -27,11 +17,11 @@ fn one_leads_and_the_other_waits_with_nothing_open() {
     assert!(pair.first.path("a.sock").exists() && !pair.second.path("a.sock").exists());
     let titles = [&pair.first, &pair.second].map(|sandbox| sandbox.master().title());
     assert_eq!(titles, ["ph: master [fixture]", "ph: standby [fixture]"]);
-    assert_eq!(elector(&pair.second).title(), "ph: elector [fixture]");
+    assert_eq!(pair.second.elector().title(), "ph: elector [fixture]");
     // The direct children: workers and the elector.
     let children = pair.first.master().children().len();
     assert_eq!(children, 3);
-    assert_eq!(pair.second.master().children(), [elector(&pair.second)]);
+    assert_eq!(pair.second.master().children(), [pair.second.elector()]);
     assert_eq!(pair.second.leadership()["leader"], pair.first.leadership()["candidate"]);
     let told = pair.second.ok(&["leader", "status"]);
     assert!(told.starts_with("standby of "), "{told}");
@@ -140,7 +130,7 @@ fn an_elector_that_dies_is_replaced_and_the_lease_stays() {
     let pair = Pair::start("elector", "number_workers = 2\n", 2);
     let (token, workers) = (pair.first.token(), pair.first.workers("ready"));
     for _ in 0..2 {
-        let dead = elector(&pair.first);
+        let dead = pair.first.elector();
         dead.signal(Signal::SIGKILL);
         until("another elector renews the lease", || {
             let status = pair.first.leadership();
@@ -153,7 +143,7 @@ fn an_elector_that_dies_is_replaced_and_the_lease_stays() {
     assert_eq!(pair.first.workers("ready"), workers, "nobody was replaced");
     assert!(pair.first.ok(&["events", "--json"]).contains("elector_ended"));
     // The standby's as well.
-    elector(&pair.second).signal(Signal::SIGKILL);
+    pair.second.elector().signal(Signal::SIGKILL);
     until("the standby campaigns again", || pair.second.leadership()["elector_pid"].is_i64());
     pair.first.ok(&["stop"]);
     pair.second.leads(2);
@@ -164,7 +154,7 @@ fn an_elector_that_dies_is_replaced_and_the_lease_stays() {
 fn an_elector_that_is_stopped_ends_the_leadership_in_time() {
     let pair = Pair::start("still", "number_workers = 2\n", 2);
     let workers = pair.first.workers("ready");
-    elector(&pair.first).signal(Signal::SIGSTOP);
+    pair.first.elector().signal(Signal::SIGSTOP);
     let began = Instant::now();
     pair.second.leads(2);
     assert!(began.elapsed() < BOUND + Duration::from_secs(1), "{:?}", began.elapsed());
@@ -172,65 +162,6 @@ fn an_elector_that_is_stopped_ends_the_leadership_in_time() {
     pair.first.stands_by();
     pair.second.ok(&["stop"]);
     pair.first.leads(2);
-}
-
-#[test]
-fn a_reload_and_both_kinds_of_upgrade_keep_the_leadership() {
-    for mode in ["handover", "inplace"] {
-        let section = format!("number_workers = 2\nupgrade_mode = {mode}\n");
-        let pair = Pair::start("keeps", &section, 2);
-        let token = pair.first.token();
-        let before = elector(&pair.first);
-        pair.first.ok(&["reload"]);
-        assert_eq!((pair.first.token(), elector(&pair.first)), (token, before));
-        pair.first.ok(&["upgrade"]);
-        assert_eq!(pair.first.token(), token);
-        pair.first.settled(2);
-        // It goes on renewing.
-        let ends = Instant::now() + Duration::from_secs(TTL + 1);
-        until("a lease's time has passed", || {
-            assert_eq!(pair.second.status()["role"], "standby");
-            Instant::now() > ends
-        });
-        assert_eq!(pair.first.token(), token);
-        // A standby is upgraded and reloaded no less.
-        pair.second.ok(&["reload"]);
-        pair.second.ok(&["upgrade"]);
-        assert_eq!(pair.second.stands_by()["generation"], 3);
-        pair.first.ok(&["stop"]);
-        pair.second.leads(2);
-    }
-}
-
-#[test]
-fn a_failed_upgrade_leaves_the_leadership_where_it_was() {
-    for mode in ["handover", "inplace"] {
-        let section = format!("number_workers = 2\nupgrade_mode = {mode}\n");
-        let pair = Pair::start("fails", &section, 2);
-        let token = pair.first.token();
-        let text = pair.first.read("config.ini");
-        std::fs::write(pair.first.path("config.ini"), text + "app.boot = fail\n").unwrap();
-        assert_eq!(pair.first.run(&["upgrade"]).code, Some(5));
-        assert_eq!((pair.first.token(), pair.first.settled(2).len()), (token, 2));
-        let ends = Instant::now() + Duration::from_secs(TTL + 1);
-        until("a lease's time has passed", || Instant::now() > ends);
-        assert_eq!(pair.first.token(), token);
-        assert_eq!(pair.second.stands_by()["role"], "standby");
-    }
-}
-
-/// Other settings of the election need a restart.
-#[test]
-fn a_reload_to_another_election_is_refused() {
-    let pair = Pair::start("another", "", 1);
-    let text = pair.first.read("config.ini").replace("leader_ttl = 3", "leader_ttl = 4");
-    std::fs::write(pair.first.path("config.ini"), text).unwrap();
-    for command in ["reload", "upgrade"] {
-        let refused = pair.first.run(&[command]);
-        assert!([Some(4), Some(5)].contains(&refused.code), "{refused:?}");
-        assert!(refused.err.contains("only change by a restart"), "{refused:?}");
-    }
-    assert_eq!(pair.first.leads(1)["role"], "leader");
 }
 
 #[test]
@@ -403,7 +334,7 @@ fn a_first_leader_that_can_not_boot_says_so_and_gives_the_lease_back() {
 #[test]
 fn a_stop_does_not_wait_for_an_elector_that_is_stopped() {
     let pair = Pair::start("stuck", "", 1);
-    elector(&pair.first).signal(Signal::SIGSTOP);
+    pair.first.elector().signal(Signal::SIGSTOP);
     let began = Instant::now();
     pair.first.ok(&["stop"]);
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());

@@ -159,3 +159,22 @@ fn s50_answers_that_are_none_make_no_leader() {
         sandbox.ok(&["stop"]);
     }
 }
+
+/// An elector that ends late in a lease: the next one renews it at once, and nobody notices.
+#[test]
+fn s50_another_elector_goes_on_with_what_is_left_of_a_lease() {
+    let etcd = Etcd::start();
+    let section = section(&etcd.address(), "").replace("leader_ttl = 2", "leader_ttl = 6");
+    let sandbox = Sandbox::new("late", &section);
+    sandbox.ok(&["start"]);
+    sandbox.leads(2);
+    let (token, workers) = (sandbox.token(), sandbox.workers("ready"));
+    let elector = sandbox.elector();
+    elector.signal(Signal::SIGSTOP);
+    let left = || sandbox.leadership()["lease_s"].as_f64().unwrap();
+    until("more than half of the lease has passed", || left() < 2.6);
+    elector.signal(Signal::SIGKILL);
+    until("another one has renewed it", || left() > 4.0);
+    assert_eq!((sandbox.token(), sandbox.workers("ready")), (token, workers));
+    sandbox.ok(&["stop"]);
+}

@@ -173,7 +173,7 @@ fn s22_an_estate_that_a_program_does_not_understand() {
     let (workers, files) = (sandbox.settled(2), sandbox.files());
     for (estate, said) in [
         (r#"{"version":9,"what":["follows","is","unknown"]}"#, "speaks version 9"),
-        (r#"{"version":2}"#, "missing field"),
+        (r#"{"version":3}"#, "missing field"),
         ("nonsense", "expected"),
         ("", "EOF"),
     ] {

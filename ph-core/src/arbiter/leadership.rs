@@ -78,6 +78,8 @@ impl Term {
     /// long workers may take to leave.
     fn new(token: u64, until: Instant, lease: &Lease, policy: &Policy, now: Instant) -> Self {
         let overdue = now + lease.ttl * 6 / 10;
+        // One that was another's may be far gone.
+        let overdue = until.checked_sub(lease.ttl / 8).map_or(overdue, |at| at.min(overdue));
         let latest = policy.graceful_timeout.and_then(|limit| until.checked_sub(limit));
         let drain = latest.map_or(overdue, |latest| latest.max(overdue)).min(until);
         Self { token, until, drain }

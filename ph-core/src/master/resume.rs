@@ -144,6 +144,11 @@ pub(super) fn resume(mut launch: Launch<'_>, resumed: Resumed) -> Result<(), Sta
     let hooks = launch.hooks;
     let taken = take_over(&mut launch, resumed, fresh);
     let mut master = taken.map_err(|error| StartError::System(error.to_string()))?;
+    // The new guard and timer know of no lease yet.
+    master.take_office();
+    if master.candidacy.is_some() {
+        master.wear_role();
+    }
     crate::sys::memory::give_back();
     let outcome = master.run(first);
     boot::finish(master, outcome, hooks)
