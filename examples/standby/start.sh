@@ -15,6 +15,7 @@ fi
 folder=${1:-$root/target/standby}
 mkdir -p "$folder"
 cd "$folder"
+folder=$(pwd)
 
 # The same program under two names, each with its section.
 for name in one two; do

@@ -41,7 +41,7 @@ pub(crate) enum Fault {
 pub(crate) enum Expected {
     /// Another leads. The former leader can't have renewed its lease, so it is silent once that is over.
     Loss,
-    /// The same, and at once.
+    /// Another leads, at once.
     Handover,
     /// The leader goes on, or another leads.
     Either,
@@ -49,7 +49,7 @@ pub(crate) enum Expected {
     Nothing,
     /// Nobody leads until etcd is back.
     Dark,
-    /// The former leader leads again, with another token.
+    /// The former leader leads again, with another token, and the others are silent once a lease of theirs is over.
     Return,
 }
 

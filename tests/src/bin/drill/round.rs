@@ -76,7 +76,11 @@ impl Ground {
                 self.until("etcd is whole", whole)?;
                 since = now();
             }
-            Expected::Handover | Expected::Either | Expected::Nothing | Expected::Return => {}
+            Expected::Return => {
+                let others = self.field.candidates.iter().filter(|it| it.name() != name);
+                others.for_each(|other| self.field.observer.silence(Some(other.name()), over));
+            }
+            Expected::Handover | Expected::Either | Expected::Nothing => {}
         }
         let outcome = self.until("somebody works", |field| {
             let successor = match fault.expected() {
