@@ -17,7 +17,8 @@ pub(crate) fn command(mut args: Args) -> Result {
     if args.word().as_deref() != Some("leader") {
         return Err(Error::new("there is one drill: cargo xtask drill leader"));
     }
-    let warm = args.switch("--warm");
+    let mut words = vec!["leader"];
+    words.extend(["--warm", "--spare-decider"].into_iter().filter(|word| args.switch(word)));
     let rounds: u32 = args.option("--rounds")?.unwrap_or(200);
     let seed: Option<u64> = args.option("--seed")?;
     args.end()?;
@@ -30,7 +31,7 @@ pub(crate) fn command(mut args: Args) -> Result {
     interrupt::watch()?;
     let mark = format!("drill-{}", std::process::id());
     let before = Before::look(&workspace.target, &mark);
-    let drill = step(&workspace, warm, rounds, seed).env(MARK, mark);
+    let drill = step(&workspace, &words, rounds, seed).env(MARK, mark);
     let result = timed("drill leader", || drill.run(&workspace.root));
     let left = before.compare(PATIENCE);
     if left.is_err() {
@@ -39,10 +40,10 @@ pub(crate) fn command(mut args: Args) -> Result {
     result.map(|_| ()).and(left)
 }
 
-fn step(workspace: &Workspace, warm: bool, rounds: u32, seed: Option<u64>) -> Step {
+fn step(workspace: &Workspace, words: &[&str], rounds: u32, seed: Option<u64>) -> Step {
     let program = workspace.target.join("debug/ph-drill");
-    let words = if warm { "leader --warm --rounds" } else { "leader --rounds" };
-    let step = Step::new(program).words(words).arg(rounds.to_string());
+    let step = words.iter().fold(Step::new(program), Step::arg);
+    let step = step.arg("--rounds").arg(rounds.to_string());
     seed.iter().fold(step, |step, seed| step.arg("--seed").arg(seed.to_string()))
 }
 
@@ -57,8 +58,8 @@ mod tests {
     fn rounds_and_seed_reach_the_drill() {
         let workspace =
             Workspace { root: PathBuf::new(), target: PathBuf::from("/t"), packages: Vec::new() };
-        let line = step(&workspace, true, 5, Some(7)).line();
+        let line = step(&workspace, &["leader", "--warm"], 5, Some(7)).line();
         assert_eq!(line, "ph-drill leader --warm --rounds 5 --seed 7");
-        assert_eq!(step(&workspace, false, 5, None).line(), "ph-drill leader --rounds 5");
+        assert_eq!(step(&workspace, &["leader"], 5, None).line(), "ph-drill leader --rounds 5");
     }
 }

@@ -44,7 +44,7 @@ cargo xtask COMMAND
                                  requests lost, silence and time of a reload, side by side with nginx and gunicorn
   bench rpc [--rounds N] [--only PART] [--strict] [--calls PROGRAM]
                                  calls: throughput and waits, side by side with a C server, redis and a crate
-  drill leader [--warm] [--rounds N] [--seed S]
+  drill leader [--warm] [--spare-decider] [--rounds N] [--seed S]
                                  three masters, an etcd and what can go wrong: never two leaders, and one soon
 ";
 

@@ -145,6 +145,12 @@ impl Fault {
             Some(decides) if dice.coin() => decides,
             _ => dice.below(COUNT),
         };
+        let member = match field.cluster.leader() {
+            Some(decides) if self == Self::StopMember && ground.spares_decider => {
+                (decides + 1 + dice.below(COUNT - 1)) % COUNT
+            }
+            _ => member,
+        };
         let majority = [member, (member + 1) % COUNT];
         let cut = if dice.coin() { Cut::Silent } else { Cut::Loud };
         // Shorter than the lease or longer, and most often about as long.

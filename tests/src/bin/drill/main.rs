@@ -18,12 +18,13 @@ use fault::Fault;
 use round::{Ground, INTERRUPTED};
 use table::{Table, is_missed};
 
-const USAGE: &str = "ph-drill leader [--warm] [--rounds N] [--seed S]";
+const USAGE: &str = "ph-drill leader [--warm] [--spare-decider] [--rounds N] [--seed S]";
 
 struct Plan {
     rounds: usize,
     seed: u64,
     warm: bool,
+    spares_decider: bool,
 }
 
 impl Plan {
@@ -32,10 +33,15 @@ impl Plan {
             return None;
         }
         let time = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let mut plan = Self { rounds: 200, seed: time.as_secs(), warm: false };
+        let mut plan =
+            Self { rounds: 200, seed: time.as_secs(), warm: false, spares_decider: false };
         while let Some(word) = words.next() {
             if word == "--warm" {
                 plan.warm = true;
+                continue;
+            }
+            if word == "--spare-decider" {
+                plan.spares_decider = true;
                 continue;
             }
             let value = words.next()?;
@@ -66,8 +72,11 @@ fn main() -> ExitCode {
 fn drill(plan: &Plan) -> Result<(), String> {
     let kind = if plan.warm { "warm" } else { "cold" };
     println!("{} rounds, {kind} standbys, seed {}", plan.rounds, plan.seed);
+    if plan.spares_decider {
+        println!("the member that decides for etcd is not stopped while the others go on");
+    }
     let begun = Instant::now();
-    let mut ground = Ground::open(plan.warm)?;
+    let mut ground = Ground::open(plan.warm, plan.spares_decider)?;
     let mut table = Table::default();
     let result = rounds(plan, &mut ground, &mut table);
     let field = &ground.field;

@@ -24,13 +24,15 @@ pub(crate) const INTERRUPTED: &str = "interrupted";
 /// What the rounds have in common.
 pub(crate) struct Ground {
     pub(crate) field: Field,
+    /// Whether the member that decides for etcd is left alone when one is stopped.
+    pub(crate) spares_decider: bool,
     /// A command under way, and the number of the master that it is for.
     asked: Option<(usize, Background)>,
     interrupts: Source,
 }
 
 impl Ground {
-    pub(crate) fn open(warm: bool) -> Result<Self, String> {
+    pub(crate) fn open(warm: bool, spares_decider: bool) -> Result<Self, String> {
         if !nix::unistd::geteuid().is_root() {
             return Err("a network of its own needs root".to_owned());
         }
@@ -38,6 +40,7 @@ impl Ground {
         let interrupts = Source::pipe(signals).map_err(|error| error.to_string())?;
         Ok(Self {
             field: if warm { Field::warm() } else { Field::open() },
+            spares_decider,
             asked: None,
             interrupts,
         })
