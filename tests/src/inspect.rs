@@ -70,6 +70,12 @@ impl Process {
         fields.split_ascii_whitespace().nth(16).unwrap().parse().unwrap()
     }
 
+    /// Its priority among those who come before all others; 0 for one that is not among them.
+    pub fn real_time_priority(self) -> Option<u32> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
+        text.rsplit_once(')')?.1.split_ascii_whitespace().nth(37)?.parse().ok()
+    }
+
     /// Whether it may be traced and dumped: otherwise its files in `/proc` are root's.
     #[track_caller]
     pub fn is_dumpable(self) -> bool {

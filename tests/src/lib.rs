@@ -7,6 +7,7 @@ pub mod background;
 pub mod container;
 pub mod control;
 pub mod echo;
+pub mod election;
 pub mod entry;
 pub mod etcd;
 pub mod foreign;

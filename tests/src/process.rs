@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// A process by pid and start time, so that a reused pid is not taken for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Process {
     pid: i32,
     started: u64,
@@ -17,6 +17,21 @@ impl Process {
     pub fn find(pid: i32) -> Option<Self> {
         let started = stat(pid)?.1;
         Some(Self { pid, started })
+    }
+
+    /// One that was found before, by somebody else.
+    pub fn known(pid: i32, started: u64) -> Self {
+        Self { pid, started }
+    }
+
+    /// This process.
+    pub fn myself() -> Self {
+        Self::find(std::process::id() as i32).expect("we are here")
+    }
+
+    /// When it began, in ticks since boot.
+    pub fn started(self) -> u64 {
+        self.started
     }
 
     /// Its pid.

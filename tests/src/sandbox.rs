@@ -47,8 +47,9 @@ pub struct Sandbox {
 /// The folder in which this build's programs lie.
 pub fn programs() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    // target/debug/deps/NAME-HASH
-    own.parent().unwrap().parent().unwrap().to_owned()
+    let folder = own.parent().unwrap();
+    // A program lies there itself, a test in target/debug/deps.
+    if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }
 }
 
 impl Sandbox {

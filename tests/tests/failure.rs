@@ -265,47 +265,6 @@ fn s33_without_a_timeout_a_stopped_worker_is_left_alone() {
     assert_eq!(sandbox.told("stop").len(), 2, "the stopped one was continued, and left by itself");
 }
 
-/// The wall clock as a library sees it: moved by as many seconds as a file says. Other clocks are left alone.
-const CLOCK: &str = r#"
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
-static long moved(void) {
-    char text[32] = {0};
-    int fd = open(getenv("CLOCK_FILE"), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    long length = read(fd, text, sizeof text - 1);
-    close(fd);
-    return length > 0 ? atol(text) : 0;
-}
-
-int clock_gettime(clockid_t clock, struct timespec *to) {
-    int result = syscall(SYS_clock_gettime, clock, to);
-    if (!result && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) to->tv_sec += moved();
-    return result;
-}
-
-int gettimeofday(struct timeval *to, void *zone) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    to->tv_sec = now.tv_sec;
-    to->tv_usec = now.tv_nsec / 1000;
-    return 0;
-}
-
-time_t time(time_t *to) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (to) *to = now.tv_sec;
-    return now.tv_sec;
-}
-"#;
-
 /// The hour in the newest line of the log.
 fn hour(sandbox: &Sandbox) -> Option<u32> {
     sandbox.ok(&["log", "reopen"]);
@@ -318,15 +277,13 @@ fn s34_a_clock_that_jumps_kills_nobody() {
     let section = "number_workers = 2\ntimeout = 2\nboot_timeout = 2\ngraceful_timeout = 5\n\
                    max_lifetime = 1000\napp.job = sleep\napp.job_ms = 100\n";
     let sandbox = Sandbox::new("clock", section);
-    let library = sandbox.library("clock", CLOCK);
-    fs::write(sandbox.path("moved"), "0").unwrap();
     let mut start = sandbox.command(&["start"]);
-    start.env("LD_PRELOAD", &library).env("CLOCK_FILE", sandbox.path("moved"));
+    sandbox.clock(&mut start);
     assert!(start.status().unwrap().success());
     let before = sandbox.settled(2);
     let first = hour(&sandbox).unwrap();
-    for (seconds, hours) in [("3600", 1), ("-3600", 23), ("0", 0)] {
-        fs::write(sandbox.path("moved"), seconds).unwrap();
+    for (seconds, hours) in [(3600, 1), (-3600, 23), (0, 0)] {
+        sandbox.move_clock(seconds);
         // The log's clock tells that the master sees the jump; the true hour may go on meanwhile.
         let seen = |hour: u32| hour == (first + hours) % 24 || hour == (first + hours + 1) % 24;
         until("the clock jumps", || hour(&sandbox).is_some_and(seen));

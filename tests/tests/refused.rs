@@ -1,4 +1,4 @@
-//! What this version can't do yet, and what a configuration asks for that nobody would see: said at the start.
+//! What does not go together, and what a configuration asks for that nobody would see: said at the start.
 
 use std::fs;
 
@@ -6,10 +6,11 @@ use ph_tests::{Process, Sandbox, until, until_some};
 
 /// The launcher says why, in the background as in the foreground, and leaves nothing behind.
 #[test]
-fn what_would_be_unsafe_to_leave_out_is_refused() {
-    for (key, value) in [("preload", "true")] {
+fn what_does_not_go_together_is_refused() {
+    let warm = "leader = file\nstandby_warm = true\nbind = 127.0.0.1:0\naccept = reuseport\n";
+    for (key, keys) in [("preload", "preload = true\n"), ("standby_warm", warm)] {
         for daemonize in ["true", "false"] {
-            let section = format!("daemonize = {daemonize}\n{key} = {value}\n");
+            let section = format!("daemonize = {daemonize}\n{keys}");
             let sandbox = Sandbox::new("refused", &section);
             let output = sandbox.run(&["start"]);
             assert_eq!(output.code, Some(78), "{output:?}");
@@ -30,7 +31,7 @@ fn what_can_be_left_out_is_told() {
 
 /// A reload that asks for it is refused as well, and the old generation goes on.
 #[test]
-fn a_reload_to_what_is_not_there_yet_is_refused() {
+fn a_reload_to_what_does_not_go_together_is_refused() {
     let sandbox = Sandbox::new("reload", "number_workers = 2\n");
     sandbox.ok(&["start"]);
     let before = sandbox.settled(2);

@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod ci;
 mod docs;
+mod drill;
 mod e2e;
 mod error;
 mod interrupt;
@@ -45,6 +46,8 @@ cargo xtask COMMAND
                                  calls: throughput and waits, side by side with a C server, redis and a crate
   bench python [--rounds N] [--only PART] [--strict] [--ph PROGRAM]
                                  Python workers: start, replace and weight, side by side with gunicorn and supervisor
+  drill leader [--warm] [--spare-decider] [--rounds N] [--seed S]
+                                 three masters, an etcd and what can go wrong: never two leaders, and one soon
 ";
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Some("docs") => docs::command(args),
         Some("e2e") => e2e::command(args),
         Some("bench") => bench::command(args),
+        Some("drill") => drill::command(args),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
