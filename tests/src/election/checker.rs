@@ -133,7 +133,7 @@ impl Checker {
         }
     }
 
-    /// By how much workers outlived their deadlines, at most, since this was asked last. Nobody else leads yet for [`MARGIN`]; but
+    /// By how much workers outlived their deadlines, at most, since this was asked last. Nobody else leads yet for a margin; but
     /// on a machine that has time for whoever has something to do, it is zero.
     pub fn overrun(&mut self) -> Duration {
         std::mem::take(&mut self.overrun)
