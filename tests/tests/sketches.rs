@@ -1,4 +1,4 @@
-//! The programs of `docs/languages.md`, as they stand there.
+//! The programs of `docs/languages/`, as they stand there.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ph_tests::{Sandbox, until};
 
-/// The first program below a heading of the page.
-fn sketch(heading: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/languages.md");
-    let page = fs::read_to_string(page).unwrap();
-    let below = page.split_once(&format!("\n## {heading}\n")).unwrap().1;
-    let (_, code) = below.split_once("\n```").unwrap();
+/// The first program of a language's page.
+fn sketch(language: &str) -> String {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/languages");
+    let page = fs::read_to_string(pages.join(format!("{language}.md"))).unwrap();
+    let (_, code) = page.split_once("\n```").unwrap();
     let (_, code) = code.split_once('\n').unwrap();
     code.split_once("\n```").unwrap().0.to_owned() + "\n"
 }
@@ -65,7 +64,7 @@ fn the_one_in_python_serves() {
     let section =
         "command = python3 server.py\nnotify = ready\nbind = 127.0.0.1:0\nnumber_workers = 2\n";
     let sandbox = Sandbox::exec("python", section);
-    sandbox.script("server.py", &sketch("Python"));
+    sandbox.script("server.py", &sketch("python"));
     serves(&sandbox, b"");
 }
 
@@ -78,7 +77,7 @@ fn the_one_in_node_serves() {
     let section =
         "command = node server.js\nnotify = ready\nbind = 127.0.0.1:0\nnumber_workers = 2\n";
     let sandbox = Sandbox::exec("node", section);
-    sandbox.script("server.js", &sketch("Node"));
+    sandbox.script("server.js", &sketch("node"));
     serves(&sandbox, b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
 }
 
@@ -86,7 +85,7 @@ fn the_one_in_node_serves() {
 fn the_one_in_shell_does_its_jobs_and_leaves_between_two() {
     let section = "command = sh jobs.sh\nnotify = ready\nenvironment = PATH=.:/usr/bin:/bin\n";
     let sandbox = Sandbox::exec("shell", section);
-    sandbox.script("jobs.sh", &sketch("Shell"));
+    sandbox.script("jobs.sh", &sketch("shell"));
     let job = "#!/bin/sh\necho begun\nsleep 0.1\necho done\n";
     sandbox.script("do-one-job", job);
     assert!(

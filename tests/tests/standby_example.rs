@@ -63,8 +63,9 @@ impl Example {
             tokens.max().filter(|token| *token > after)
         });
         let leads = |name: &&str| self.status(name)["leadership"]["token"] == token;
-        // One that is stopped answers nobody.
-        let running = |name: &&str| !self.master(name).is_some_and(Process::is_stopped);
+        // One that is stopped answers nobody, and one that was killed neither.
+        let runs = |master: Process| master.is_alive() && !master.is_stopped();
+        let running = |name: &&str| self.master(name).is_some_and(runs);
         let name = ["one", "two"].into_iter().filter(running).find(leads).expect("it leads still");
         Leader { name, token }
     }

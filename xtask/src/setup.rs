@@ -73,7 +73,7 @@ const PACKAGES: [Package; 17] = [
     perhaps(
         "nodejs",
         Sign::Programs(&["node"]),
-        "e2e runs the sketch of `docs/languages.md` by it",
+        "e2e runs the sketch of `docs/languages/node.md` by it",
     ),
     perhaps("redis-server", Sign::Programs(&["redis-server"]), "`bench rpc` compares with it"),
 ];
