@@ -206,3 +206,25 @@ fn a_claim_about_what_has_changed_meanwhile_starts_over() {
     scene.reply(Ok(Reply::Gone));
     assert_eq!(claims_after(&mut scene, &free(vacancy, 9)), (TTL, 9));
 }
+
+#[test]
+fn a_seat_that_was_taken_away_is_given_up_when_nobody_can_work_for_it_any_more() {
+    let lost = || {
+        let mut scene = Scene::new();
+        scene.claims();
+        scene.reply(Ok(Reply::Claimed { token: 7 }));
+        scene.answer();
+        assert!(matches!(scene.next_request(), Request::Renew { .. }));
+        scene.reply(Ok(Reply::Gone));
+        assert_eq!(scene.events.last(), Some(&Event::Unknown));
+        scene
+    };
+    let mut scene = lost();
+    let deadline = scene.now - TTL / 3 + TTL - Duration::from_secs(1);
+    assert!(matches!(scene.next_request(), Request::Release { lease: 1 }));
+    assert!(scene.now >= deadline, "{:?}", deadline.saturating_since(scene.now));
+    // Or when somebody says that nobody does.
+    let mut scene = lost();
+    scene.step(Input::Command(Command::Resign));
+    assert!(matches!(scene.asked, Some((_, Request::Release { lease: 1 }))));
+}

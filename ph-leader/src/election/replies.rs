@@ -61,10 +61,11 @@ impl Election {
                 let term = self.term(term.lease, sent, ttl);
                 self.lead(term, token, out);
             }
-            (Phase::Leading { .. }, Reply::Gone | Reply::Held { .. }) => {
+            (Phase::Leading { term, .. }, Reply::Gone | Reply::Held { .. }) => {
+                let left = term.deadline.saturating_since(self.now);
                 self.complain("the seat was taken away: the lease has gone, or what it held is another's or deleted".to_owned(), out);
-                // The work ends now, and others are told when it has.
-                self.leave(self.options.before_the_end(), Then::Look, out);
+                // The work ends now. Nobody has said that it has: one who is stopped works on until the deadline that was told.
+                self.leave(left + self.options.before_the_end(), Then::Look, out);
             }
             (Phase::Releasing { then, .. }, Reply::Released | Reply::Gone) => {
                 let then = *then;
