@@ -31,6 +31,9 @@
 //! `CLOCK_BOOTTIME` ([`Instant`]), since a lease also runs out in a suspended machine. A deadline that has passed has passed: an answer that comes
 //! in later changes nothing, and what is left of the lease is given back.
 //!
+//! **A free seat is not yet anybody's.** The store may have ended a lease that it had renewed. So whoever finds the seat free and not given up
+//! waits until the last leader's term is over by its own clock, which it counts from when it saw the last renewal.
+//!
 //! **The election itself is a pure state machine** ([`election`]): an instant and an input in, actions out. One request is under
 //! way at a time, by number; an answer to any other is not listened to. So answers may be late, lost, doubled or out of order. A million
 //! random steps with all of that are part of the tests.
@@ -44,7 +47,7 @@
 //! | store | where | the lease | the token |
 //! | --- | --- | --- | --- |
 //! | [`FileStore`] | one host | a lock in the kernel, free when its last descriptor is closed | in a file beside it, synced |
-//! | `EtcdStore` | many | a lease of etcd's | the create revision of the key |
+//! | `EtcdStore` | many | a lease of etcd's, and a record that outlives it | the create revision of the key |
 //!
 //! # What an election can't promise
 //!
@@ -52,7 +55,7 @@
 //! writing. The *token* can: it is larger with every new leader, and whoever is written to refuses one that is smaller than the largest it has seen.
 //!
 //! Clocks are taken to run alike, within the margin, for the length of a lease. One that is seen to go backwards ends a leadership at once.
-//! Who deletes the key in etcd, or the lock's file, by hand makes a second leader possible until the first one's next renewal.
+//! Who deletes the key in etcd, or the lock's file, by hand makes a second leader possible until the first one's next renewal, in etcd only if the record beside it goes too.
 //!
 //! # Features
 //!

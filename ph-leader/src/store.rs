@@ -41,12 +41,16 @@ pub enum Request {
         /// How long it lasts without a renewal.
         ttl: Duration,
     },
-    /// The seat for this lease, if nobody has it.
+    /// The seat for this lease, if nobody has it, and nobody has had it since that was seen.
     Claim {
         /// The lease, as granted.
         lease: Lease,
+        /// How long it lasts, as granted, for those who may have to wait for its end.
+        ttl: Duration,
         /// The candidate's name, for the others.
         name: String,
+        /// As [`Reply::Free`] told.
+        record: u64,
     },
     /// Another term for the lease, if it still has the seat by this token.
     Renew {
@@ -66,13 +70,20 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Nobody has the seat.
-    Free,
+    Free {
+        /// How that came about.
+        vacancy: Vacancy,
+        /// The number of the latest claim, renewal or release; 0 where there was none, or where none is needed.
+        record: u64,
+    },
     /// Somebody has it.
     Held {
         /// The leader's name.
         of: String,
         /// The token under which that one leads.
         token: u64,
+        /// The number of the leader's claim or latest renewal, as in [`Reply::Free`]: none has had it before.
+        record: u64,
         /// What was known when this was answered: changes that come after it can be watched for.
         revision: u64,
     },
@@ -93,10 +104,23 @@ pub enum Reply {
         /// How long it lasts.
         ttl: Duration,
     },
-    /// The lease has ended.
+    /// The lease has ended, and others know that nobody works for it any more.
     Released,
     /// The lease is unknown, or has not got the seat any more.
     Gone,
+}
+
+/// Why nobody has a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vacancy {
+    /// Nobody ever had it, or whoever had it last has given it up: nobody takes itself for the leader.
+    Open,
+    /// Its last holder did not give it up. That one may take itself for the leader until its term is over, which began when the
+    /// record was made or before, whatever the store has done with the lease.
+    Deserted {
+        /// How long the term is at most.
+        ttl: Duration,
+    },
 }
 
 /// Why a store gave no answer, or none that is of use.

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use common::{Runner, within};
 use ph_leader::EtcdStore;
-use ph_leader::store::{Reply, Request, Store as _, StoreError};
+use ph_leader::store::{Reply, Request, Store as _, StoreError, Vacancy};
 
 const WITHIN: Duration = Duration::from_secs(2);
+const FREE: Reply = Reply::Free { vacancy: Vacancy::Open, record: 0 };
 const HEADER: &str = r#""header":{"revision":"7","raft_term":"2"}"#;
 
 /// A gateway: each request is answered by what the function makes of its path and its body, as raw bytes.
@@ -95,6 +96,17 @@ fn pair(value: &str, lease: u64) -> String {
     )
 }
 
+/// What the two keys hold.
+fn keys(seat: &str, record: &str) -> String {
+    format!(
+        r#","responses":[{{"response_range":{{"kvs":[{seat}]}}}},{{"response_range":{{"kvs":[{record}]}}}}]"#
+    )
+}
+
+/// `held 10000 9`, under another number.
+const RECORD: &str =
+    r#"{"key":"x","create_revision":"3","mod_revision":"8","value":"aGVsZCAxMDAwMCA5"}"#;
+
 fn look(store: &mut EtcdStore) -> Result<Reply, StoreError> {
     store.perform(&Request::Look, WITHIN)
 }
@@ -106,10 +118,19 @@ fn sentence(answer: impl Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync + 'stat
 #[test]
 fn who_has_the_seat() {
     let held = |store: &mut EtcdStore| look(store).unwrap();
-    assert_eq!(held(&mut Fake::start(|_, _| ok("")).store()), Reply::Free);
-    let by_a = Fake::start(|_, _| ok(&format!(r#","kvs":[{}]"#, pair("YQ==", 9))));
-    let expected = Reply::Held { of: "a".to_owned(), token: 5, revision: 7 };
-    assert_eq!(held(&mut by_a.store()), expected);
+    let shows = |seat: &str, record: &str| {
+        let answer = keys(seat, record);
+        held(&mut Fake::start(move |_, _| ok(&answer)).store())
+    };
+    assert_eq!(shows("", ""), FREE);
+    let by_a = |record| Reply::Held { of: "a".to_owned(), token: 5, record, revision: 7 };
+    assert_eq!(shows(&pair("YQ==", 9), RECORD), by_a(8));
+    assert_eq!(shows(&pair("YQ==", 9), ""), by_a(6), "somebody has removed the record");
+    let vacancy = Vacancy::Deserted { ttl: Duration::from_secs(10) };
+    assert_eq!(shows("", RECORD), Reply::Free { vacancy, record: 8 });
+    // `released 10000 9`
+    let released = RECORD.replace("aGVsZCAxMDAwMCA5", "cmVsZWFzZWQgMTAwMDAgOQ==");
+    assert_eq!(shows("", &released), Reply::Free { vacancy: Vacancy::Open, record: 8 });
 }
 
 #[test]
@@ -121,10 +142,13 @@ fn what_no_candidate_put_there_is_told() {
         ("%%", 9, "it is no name"),
         ("YQ==", 0, "it has no lease"),
     ] {
-        let answer = format!(r#","kvs":[{}]"#, pair(value, lease));
+        let answer = keys(&pair(value, lease), "");
         let told = sentence(move |_, _| ok(&answer));
         assert!(told.contains(r#"the key "app" in etcd holds"#) && told.contains(why), "{told}");
     }
+    let answer = keys("", &RECORD.replace("aGVs", "%%%%"));
+    let told = sentence(move |_, _| ok(&answer));
+    assert!(told.contains(r#"the key "app/last-leader" in etcd holds"#), "{told}");
 }
 
 #[test]
@@ -134,7 +158,7 @@ fn answers_that_are_none_are_told() {
     let told = sentence(|_, _| http(200, "{}"));
     assert!(told.contains("not what was asked for"), "{told}");
     let told = sentence(|_, _| http(404, "Not Found\n"));
-    assert!(told.contains("answers /v3/kv/range with status 404 and \"Not Found\""), "{told}");
+    assert!(told.contains("answers /v3/kv/txn with status 404 and \"Not Found\""), "{told}");
     let told =
         sentence(|_, _| http(200, &format!("{{{HEADER},\"x\":\"{}\"}}", "x".repeat(1 << 20))));
     assert!(told.contains("larger than 64 KiB"), "{told}");
@@ -173,7 +197,7 @@ fn errors_of_etcds_are_told_in_its_words() {
     let gone = Fake::start(move |_, _| http(404, &body));
     for request in [
         Request::Renew { lease: 9, token: 5 },
-        Request::Claim { lease: 9, name: "a".to_owned() },
+        Request::Claim { lease: 9, ttl: WITHIN, name: "a".to_owned(), record: 0 },
         Request::Release { lease: 9 },
     ] {
         assert_eq!(gone.store().perform(&request, WITHIN), Ok(Reply::Gone), "{request:?}");
@@ -188,14 +212,14 @@ fn a_member_that_does_not_answer_costs_its_share_of_the_time() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().to_string()
     };
-    let well = Fake::start(|_, _| ok(""));
+    let well = Fake::start(|_, _| ok(&keys("", "")));
     let mut store = EtcdStore::new(&[&silent.1, &refused, &well.address], "app").unwrap();
     let (reply, took) = within(|| store.perform(&Request::Look, WITHIN));
-    assert_eq!(reply, Ok(Reply::Free));
+    assert_eq!(reply, Ok(FREE));
     assert!(took < WITHIN, "{took:?}");
     // From then on it is the first one to be asked.
     let (reply, took) = within(|| store.perform(&Request::Look, WITHIN));
-    assert!(reply == Ok(Reply::Free) && took < WITHIN / 3, "{reply:?} {took:?}");
+    assert!(reply == Ok(FREE) && took < WITHIN / 3, "{reply:?} {took:?}");
 
     let mut store = EtcdStore::new(&[&silent.1, &refused], "app").unwrap();
     let (reply, took) = within(|| store.perform(&Request::Look, WITHIN));
@@ -217,25 +241,28 @@ fn a_lease_is_asked_for_in_whole_seconds_and_taken_as_it_is_granted() {
 
 #[test]
 fn a_claim_whose_answer_was_lost_is_found_to_be_ours() {
-    let claim = Request::Claim { lease: 9, name: "a".to_owned() };
-    let answer = |lease| {
-        let kvs = pair("Yg==", lease);
-        format!(r#","responses":[{{"response_range":{{"kvs":[{kvs}]}}}}]"#)
-    };
+    let claim = Request::Claim { lease: 9, ttl: WITHIN, name: "a".to_owned(), record: 0 };
+    let answer = |lease| keys(&pair("Yg==", lease), RECORD);
     let won = Fake::start(|_, _| ok(r#","succeeded":true"#));
     assert_eq!(won.store().perform(&claim, WITHIN), Ok(Reply::Claimed { token: 7 }));
     let (ours, theirs) = (answer(9), answer(8));
     let found = Fake::start(move |_, _| ok(&ours));
     assert_eq!(found.store().perform(&claim, WITHIN), Ok(Reply::Claimed { token: 5 }));
     let lost = Fake::start(move |_, _| ok(&theirs));
-    let expected = Reply::Held { of: "b".to_owned(), token: 5, revision: 7 };
+    let expected = Reply::Held { of: "b".to_owned(), token: 5, record: 8, revision: 7 };
     assert_eq!(lost.store().perform(&claim, WITHIN), Ok(expected));
+    // Others led meanwhile, and are gone: how long ago is not for the store to say.
+    let gone = keys("", RECORD);
+    let changed = Fake::start(move |_, _| ok(&gone));
+    let vacancy = Vacancy::Deserted { ttl: Duration::from_secs(10) };
+    let expected = Reply::Free { vacancy, record: 8 };
+    assert_eq!(changed.store().perform(&claim, WITHIN), Ok(expected));
 }
 
 #[test]
 fn a_renewal_counts_only_if_the_key_is_still_ours_in_the_same_term() {
-    let renew = |term: &'static str, ttl: &'static str, lease: u64, token: u64| {
-        let fake = Fake::start(move |path, _| match path {
+    let renew = |term: &'static str, ttl: &'static str, is_ours: bool| {
+        let fake = Fake::start(move |path, body| match path {
             "lease/keepalive" => http(
                 200,
                 &format!(
@@ -245,17 +272,45 @@ fn a_renewal_counts_only_if_the_key_is_still_ours_in_the_same_term() {
                     )
                 ),
             ),
-            _ => ok(&format!(r#","kvs":[{}]"#, pair("YQ==", lease))),
+            // Both must be as they were: who made it, and whose lease holds it.
+            _ if !body.contains(r#""CREATE","create_revision":"5""#)
+                || !body.contains(r#""LEASE","lease":"9""#) =>
+            {
+                http(400, "not what is to be compared")
+            }
+            _ if is_ours => ok(r#","succeeded":true"#),
+            _ => ok(&keys(&pair("YQ==", 8), RECORD)),
         });
-        fake.store().perform(&Request::Renew { lease: 9, token }, WITHIN)
+        fake.store().perform(&Request::Renew { lease: 9, token: 5 }, WITHIN)
     };
     let ttl = r#","TTL":"10""#;
-    assert_eq!(renew("2", ttl, 9, 5), Ok(Reply::Renewed { ttl: Duration::from_secs(10) }));
-    assert_eq!(renew("2", "", 9, 5), Ok(Reply::Gone), "no such lease");
-    assert_eq!(renew("2", ttl, 8, 5), Ok(Reply::Gone), "another's lease has the key");
-    assert_eq!(renew("2", ttl, 9, 4), Ok(Reply::Gone), "the key was made anew");
-    let told = renew("1", ttl, 9, 5).unwrap_err().to_string();
+    assert_eq!(renew("2", ttl, true), Ok(Reply::Renewed { ttl: Duration::from_secs(10) }));
+    assert_eq!(renew("2", "", true), Ok(Reply::Gone), "no such lease");
+    assert_eq!(renew("2", ttl, false), Ok(Reply::Gone), "the key is another's");
+    let told = renew("1", ttl, true).unwrap_err().to_string();
     assert!(told.contains("changed its own leader"), "{told}");
+}
+
+#[test]
+fn a_release_says_so_before_the_lease_ends_if_the_record_is_still_its_own() {
+    let released = |lease: u64, seat: String| {
+        let fake = Fake::start(move |path, body| match path {
+            "lease/revoke" => ok(""),
+            _ if body.contains("request_put") => {
+                // `released 10000 9`, and only if nobody has written since.
+                assert!(body.contains("cmVsZWFzZWQgMTAwMDAgOQ=="), "{body}");
+                assert!(body.contains(r#""MOD","mod_revision":"8""#), "{body}");
+                assert_eq!(body.contains("request_delete_range"), !seat.is_empty(), "{body}");
+                ok(r#","succeeded":true"#)
+            }
+            _ => ok(&keys(&seat, RECORD)),
+        });
+        assert_eq!(fake.store().perform(&Request::Release { lease }, WITHIN), Ok(Reply::Released));
+        fake.heard().len()
+    };
+    assert_eq!(released(9, pair("YQ==", 9)), 3);
+    assert_eq!(released(9, String::new()), 3, "etcd has ended the lease; its leader has given up");
+    assert_eq!(released(4, pair("YQ==", 9)), 2, "it is another's");
 }
 
 #[test]
@@ -271,20 +326,20 @@ fn whoever_is_forgotten_introduces_itself_again() {
                 ok(&format!(r#","token":"token{nth}""#))
             }
             (_, 3) => http(401, stranger),
-            _ => ok(""),
+            _ => ok(&keys("", "")),
         }
     });
     let mut store = fake.store().user("u", "p");
     for _ in 0..3 {
-        assert_eq!(look(&mut store), Ok(Reply::Free));
+        assert_eq!(look(&mut store), Ok(FREE));
     }
     let expected = [
         ">auth/authenticate",
-        "token1>kv/range",
-        "token1>kv/range",
+        "token1>kv/txn",
+        "token1>kv/txn",
         ">auth/authenticate",
-        "token4>kv/range",
-        "token4>kv/range",
+        "token4>kv/txn",
+        "token4>kv/txn",
     ];
     assert_eq!(fake.heard(), expected);
 }
@@ -302,9 +357,9 @@ fn nonsense_never_makes_a_leader() {
     ];
     for answer in answers {
         // It says that nobody leads, and then that.
-        let fake = Fake::start(move |path, _| match path {
-            "kv/range" => ok(""),
-            "kv/txn" => http(200, "{}"),
+        let fake = Fake::start(move |path, body| match path {
+            "kv/txn" if body.contains("request_put") => http(200, "{}"),
+            "kv/txn" => ok(&keys("", "")),
             _ => http(200, &answer),
         });
         let mut runner = Runner::start("a", fake.store(), Duration::from_secs(2));
@@ -320,4 +375,5 @@ fn descriptions_that_are_of_no_use_are_told() {
     assert_eq!(told(&[], "app"), "no address of an etcd member is given");
     assert!(told(&["nowhere"], "app").contains("\"nowhere\" is no address"));
     assert!(told(&["a:1"], "").contains("key is empty"));
+    assert!(told(&["a:1"], "app/last-leader").contains("is the name of an election's record"));
 }

@@ -33,6 +33,9 @@ impl Election {
         self.at = now;
         self.aside = self.aside.min(now + ttl);
         self.pending = None;
+        if let Some(seen) = &mut self.seen {
+            seen.turn_back(now);
+        }
         match &mut self.phase {
             Phase::Following { until } | Phase::Releasing { until, .. } => *until = now + ttl,
             Phase::Claiming(term) | Phase::Leading { term, .. } => {
@@ -42,7 +45,9 @@ impl Election {
                 let phase = Phase::Releasing { lease, until, then: Then::Look };
                 self.enter(phase, now + self.options.before_the_end());
             }
-            Phase::Looking | Phase::Asking | Phase::Over => {}
+            // Whether the seat may be taken is measured anew.
+            Phase::Asking => self.phase = Phase::Looking,
+            Phase::Looking | Phase::Over => {}
         }
     }
 

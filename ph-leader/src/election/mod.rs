@@ -4,7 +4,7 @@
 //! reads no clock and asks nobody: requests are actions, replies are inputs.
 //!
 //! ```text
-//!             held                    free             answered, granted          claimed
+//!             held                 free, open          answered, granted          claimed
 //!  Following ◄────── Looking ──────────────────► Asking ───────────────► Claiming ───────► Leading
 //!      └── changed ──►  ▲                                                   │ held          │ resigned, lapsed, lost
 //!                       └──────────────────────── Releasing ◄───────────────┴───────────────┘
@@ -14,12 +14,15 @@
 //!
 //! - it never says that it leads at or past its deadline, nor once that has passed, whatever comes in afterwards;
 //! - a deadline is at most the time the request was sent + ttl − margin;
+//! - a seat that was not given up is not claimed before a whole term has passed since its last renewal was seen, or, unseen, since
+//!   it was found free: a store that ends leases too early makes no second leader;
 //! - no lease is taken or renewed without an answer to the latest event;
 //! - tokens only grow.
 
 mod ending;
 mod event;
 mod replies;
+mod seen;
 mod term;
 
 use std::time::Duration;
@@ -29,6 +32,7 @@ pub use event::{Action, Command, Event, Input};
 use crate::instant::Instant;
 use crate::options::Options;
 use crate::store::{Lease, Request, StoreError};
+use seen::Seen;
 pub use term::Standing;
 use term::Term;
 
@@ -58,6 +62,8 @@ pub struct Election {
     complaint: Option<String>,
     /// The highest token that was seen.
     highest: u64,
+    /// What the store showed last.
+    seen: Option<Seen>,
     /// After having resigned: no candidate before then.
     aside: Instant,
     /// The latest instant that was told.
@@ -118,6 +124,7 @@ impl Election {
             answered: 0,
             complaint: None,
             highest: 0,
+            seen: None,
             aside: now,
             now,
         }
@@ -131,7 +138,8 @@ impl Election {
         let Standing { lease, token, deadline } = standing;
         election.highest = token;
         let mut out = Vec::new();
-        election.lead(Term { lease, deadline, renewal: now }, token, &mut out);
+        let ttl = election.options.ttl();
+        election.lead(Term { lease, ttl, deadline, renewal: now }, token, &mut out);
         (election, out)
     }
 
@@ -237,8 +245,10 @@ impl Election {
             Phase::Asking if self.is_answered() => Request::Grant { ttl: self.options.ttl() },
             // Somebody else may have been faster.
             Phase::Asking => Request::Look,
-            Phase::Claiming(term) => {
-                Request::Claim { lease: term.lease, name: self.options.name().to_owned() }
+            Phase::Claiming(Term { lease, ttl, .. }) => {
+                let name = self.options.name().to_owned();
+                let record = self.seen.map_or(0, |seen| seen.record);
+                Request::Claim { lease: *lease, ttl: *ttl, name, record }
             }
             Phase::Leading { term, token } => Request::Renew { lease: term.lease, token: *token },
             Phase::Releasing { until, then, .. } if *until <= self.now => {

@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use super::{Action, Election, Event, FIRST_BACKOFF, Phase, Term, Then};
 use crate::instant::Instant;
-use crate::store::{Lease, Reply, StoreError};
+use crate::store::{Lease, Reply, StoreError, Vacancy};
 
 impl Election {
     pub(super) fn reply(&mut self, sent: Instant, reply: Reply, out: &mut Vec<Action>) {
         match (&self.phase, reply) {
             (
                 Phase::Looking | Phase::Following { .. } | Phase::Asking,
-                Reply::Held { of, token, revision },
-            ) => self.follow(sent, of, token, revision, out),
-            (Phase::Looking | Phase::Following { .. } | Phase::Asking, Reply::Free) => {
-                self.seat_is_free(out);
+                Reply::Held { of, token, record, revision },
+            ) => {
+                self.see(record);
+                self.follow(sent, of, token, revision, out);
             }
+            (
+                Phase::Looking | Phase::Following { .. } | Phase::Asking,
+                Reply::Free { vacancy, record },
+            ) => self.seat_is_free(vacancy, record, out),
             (Phase::Asking, Reply::Granted { lease, ttl }) => {
                 let term = self.term(lease, sent, ttl);
                 if term.deadline <= self.now {
@@ -44,7 +48,9 @@ impl Election {
                     self.leave(Duration::ZERO, Then::Look, out);
                 }
             }
-            (Phase::Claiming(_), Reply::Held { .. }) => {
+            (Phase::Claiming(_), Reply::Held { record, .. } | Reply::Free { record, .. }) => {
+                // Another had it meanwhile, or has it.
+                self.see(record);
                 self.leave(Duration::ZERO, Then::Look, out);
             }
             (Phase::Claiming(_), Reply::Gone) => {
@@ -55,9 +61,11 @@ impl Election {
                 let term = self.term(term.lease, sent, ttl);
                 self.lead(term, token, out);
             }
-            (Phase::Leading { .. }, Reply::Gone | Reply::Held { .. }) => {
+            (Phase::Leading { term, .. }, Reply::Gone | Reply::Held { .. }) => {
+                let left = term.deadline.saturating_since(self.now);
                 self.complain("the seat was taken away: the lease has gone, or what it held is another's or deleted".to_owned(), out);
-                self.leave(Duration::ZERO, Then::Look, out);
+                // The work ends now. Nobody has said that it has: one who is stopped works on until the deadline that was told.
+                self.leave(left + self.options.before_the_end(), Then::Look, out);
             }
             (Phase::Releasing { then, .. }, Reply::Released | Reply::Gone) => {
                 let then = *then;
@@ -94,13 +102,15 @@ impl Election {
         }
     }
 
-    fn seat_is_free(&mut self, out: &mut Vec<Action>) {
+    fn seat_is_free(&mut self, vacancy: Vacancy, record: u64, out: &mut Vec<Action>) {
         // Nothing has gone well yet: what failed may be what comes next.
         self.unwatch(out);
-        if self.now < self.aside {
+        let seen = self.see(record);
+        let opens = self.opens_at(seen, vacancy).max(self.aside);
+        if self.now < opens {
             self.unknown(out);
             let soon = self.now + self.options.ttl() / 10;
-            self.enter(Phase::Looking, soon.min(self.aside));
+            self.enter(Phase::Looking, soon.min(opens));
         } else {
             // Told also when it was so before: it is a question, to which there is one answer.
             if !matches!(self.phase, Phase::Asking) {
@@ -114,7 +124,7 @@ impl Election {
     fn term(&self, lease: Lease, sent: Instant, granted: Duration) -> Term {
         let ttl = granted.min(self.options.ttl());
         let deadline = sent + ttl.saturating_sub(self.options.before_the_end());
-        Term { lease, deadline, renewal: sent + ttl / 3 }
+        Term { lease, ttl: granted, deadline, renewal: sent + ttl / 3 }
     }
 
     pub(super) fn lead(&mut self, term: Term, token: u64, out: &mut Vec<Action>) {

@@ -1,5 +1,7 @@
 //! What a leader has.
 
+use std::time::Duration;
+
 use crate::instant::Instant;
 use crate::store::Lease;
 
@@ -7,6 +9,8 @@ use crate::store::Lease;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Term {
     pub(super) lease: Lease,
+    /// How long the store lets it last.
+    pub(super) ttl: Duration,
     pub(super) deadline: Instant,
     /// When it is to be renewed.
     pub(super) renewal: Instant,

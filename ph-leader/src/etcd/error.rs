@@ -15,6 +15,11 @@ pub enum EtcdError {
     /// Nothing to meet at.
     #[error("the election's key is empty; give it a name that all candidates share")]
     Key,
+    /// The name of another election's second key, perhaps.
+    #[error(
+        "{0:?} is the name of an election's record; give the election's key a name that does not end in \"/last-leader\""
+    )]
+    RecordKey(String),
     /// A certificate or key that is of no use.
     #[error("{}: {why}", path.display())]
     Pem {

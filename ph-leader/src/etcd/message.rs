@@ -20,11 +20,11 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     }
 }
 
-fn text<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn text<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(number)
 }
 
-fn base64<S: Serializer>(bytes: &str, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn base64<S: Serializer>(bytes: &str, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&STANDARD.encode(bytes))
 }
 
@@ -123,17 +123,12 @@ impl<'a> KeyRange<'a> {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Ranged {
-    pub(super) header: Header,
-    #[serde(default)]
-    pub(super) kvs: Vec<Pair>,
-}
-
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Pair {
     #[serde(deserialize_with = "number")]
     pub(super) create_revision: u64,
+    #[serde(deserialize_with = "number")]
+    pub(super) mod_revision: u64,
     #[serde(default, deserialize_with = "number")]
     pub(super) lease: u64,
     #[serde(default)]
@@ -143,81 +138,6 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn value(&self) -> Option<Vec<u8>> {
         STANDARD.decode(&self.value).ok()
-    }
-}
-
-/// Puts the key if there is none, else shows it.
-#[derive(Debug, Serialize)]
-pub(super) struct Txn<'a> {
-    compare: [Compare<'a>; 1],
-    success: [Success<'a>; 1],
-    failure: [Otherwise<'a>; 1],
-}
-
-#[derive(Debug, Serialize)]
-struct Compare<'a> {
-    #[serde(serialize_with = "base64")]
-    key: &'a str,
-    target: &'static str,
-    result: &'static str,
-    #[serde(serialize_with = "text")]
-    create_revision: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Success<'a> {
-    request_put: Put<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct Put<'a> {
-    #[serde(serialize_with = "base64")]
-    key: &'a str,
-    #[serde(serialize_with = "base64")]
-    value: &'a str,
-    #[serde(serialize_with = "text")]
-    lease: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Otherwise<'a> {
-    request_range: KeyRange<'a>,
-}
-
-impl<'a> Txn<'a> {
-    pub(super) const fn claim(key: &'a str, name: &'a str, lease: u64) -> Self {
-        Self {
-            compare: [Compare { key, target: "CREATE", result: "EQUAL", create_revision: 0 }],
-            success: [Success { request_put: Put { key, value: name, lease } }],
-            failure: [Otherwise { request_range: KeyRange { key } }],
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Claim {
-    pub(super) header: Header,
-    #[serde(default)]
-    pub(super) succeeded: bool,
-    #[serde(default)]
-    responses: Vec<Response>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Response {
-    response_range: Option<InTxn>,
-}
-
-#[derive(Debug, Deserialize)]
-struct InTxn {
-    #[serde(default)]
-    kvs: Vec<Pair>,
-}
-
-impl Claim {
-    /// What the key held instead.
-    pub(super) fn pair(&self) -> Option<Pair> {
-        self.responses.first()?.response_range.as_ref()?.kvs.first().cloned()
     }
 }
 
@@ -275,14 +195,6 @@ mod tests {
         assert_eq!(json(&LeaseGrant { ttl: 10 }), r#"{"TTL":"10"}"#);
         assert_eq!(json(&KeepAlive::of(7)), r#"{"ID":"7"}"#);
         assert_eq!(json(&KeyRange::of("k")), r#"{"key":"aw=="}"#);
-        assert_eq!(
-            json(&Txn::claim("k", "a", 7)),
-            concat!(
-                r#"{"compare":[{"key":"aw==","target":"CREATE","result":"EQUAL","create_revision":"0"}],"#,
-                r#""success":[{"request_put":{"key":"aw==","value":"YQ==","lease":"7"}}],"#,
-                r#""failure":[{"request_range":{"key":"aw=="}}]}"#
-            )
-        );
         let after = WatchCreate::after("k", 4);
         assert_eq!(json(&after), r#"{"create_request":{"key":"aw==","start_revision":"5"}}"#);
     }
@@ -306,8 +218,9 @@ mod tests {
         let kept = r#"{"result":{"header":{"raft_term":"2"},"ID":"9"}}"#;
         let kept: KeptAlive = serde_json::from_str(kept).unwrap();
         assert_eq!((kept.ttl, kept.header.raft_term), (0, 2));
-        let ranged: Ranged = serde_json::from_str(r#"{"header":{"revision":"3"}}"#).unwrap();
-        assert!(ranged.kvs.is_empty() && ranged.header.revision == 3);
+        let pair = r#"{"create_revision":"3","mod_revision":4}"#;
+        let pair: Pair = serde_json::from_str(pair).unwrap();
+        assert_eq!((pair.create_revision, pair.mod_revision, pair.lease), (3, 4, 0));
         for bad in
             ["{}", "[]", r#"{"ID":"x","TTL":"5"}"#, r#"{"ID":"-1","TTL":"5"}"#, r#"{"ID":"7"}"#]
         {

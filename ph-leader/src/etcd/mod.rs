@@ -2,35 +2,44 @@
 //!
 //! The seat is a key, which exists as long as the lease that it was put with. Its create revision is the token: etcd gives each
 //! change of the whole cluster a higher one. Requests go through etcd's JSON gateway, which every member has at its client port.
+//!
+//! Beside it, a key without a lease is the *record*: each claim, renewal and release writes it, and its revision tells them apart. A
+//! seat that is free though it was not given up may still be somebody's: etcd can end a lease that it has just renewed (etcd#12528,
+//! etcd#15247). So whoever stands by waits until the last holder's term is over, by when it saw the record.
 
 mod error;
 mod gateway;
 mod message;
+mod record;
 #[cfg(feature = "tls")]
 mod tls;
+mod txn;
 mod watch;
 
 use std::time::{Duration, Instant};
 
 pub use error::EtcdError;
 use gateway::{Failure, Gateway};
-use message::{
-    Claim, Granted, KeepAlive, KeptAlive, KeyRange, LeaseGrant, LeaseRevoke, Pair, Ranged, Revoked,
-    Txn,
-};
+use message::{Granted, KeepAlive, KeptAlive, LeaseGrant, LeaseRevoke, Pair, Revoked};
+use record::Record;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
+use txn::{Done, Keys};
 
 use crate::options::is_name;
-use crate::store::{Lease, Reply, Request, Store, StoreError, Watch};
+use crate::store::{Lease, Reply, Request, Store, StoreError, Vacancy, Watch};
 
-/// An election about a key of an etcd cluster.
+/// What the record's key has after the seat's.
+const RECORD: &str = "/last-leader";
+
+/// An election about a key of an etcd cluster. A user of etcd's needs to read and write two: `KEY`, and `KEY/last-leader` with what
+/// outlives a lease.
 ///
 /// A value that is no candidate's name, or a key without a lease, was not put by a candidate; then nobody leads until it is removed.
 #[derive(Debug, Clone)]
 pub struct EtcdStore {
     gateway: Gateway,
-    key: String,
+    keys: Keys,
 }
 
 impl EtcdStore {
@@ -39,13 +48,17 @@ impl EtcdStore {
     ///
     /// # Errors
     ///
-    /// No address, or one that is none; no key.
+    /// No address, or one that is none; no key, or one that ends as those of records do.
     pub fn new<E: AsRef<str>>(endpoints: &[E], key: impl Into<String>) -> Result<Self, EtcdError> {
         let key = key.into();
         if key.is_empty() {
             return Err(EtcdError::Key);
         }
-        Ok(Self { gateway: Gateway::new(endpoints)?, key })
+        if key.ends_with(RECORD) {
+            return Err(EtcdError::RecordKey(key));
+        }
+        let keys = Keys { record: format!("{key}{RECORD}"), seat: key };
+        Ok(Self { gateway: Gateway::new(endpoints)?, keys })
     }
 
     /// The account that etcd knows us by.
@@ -67,55 +80,76 @@ impl EtcdStore {
     }
 
     fn look(&mut self, within: Duration) -> Result<Reply, Failure> {
-        let ranged: Ranged = self.gateway.call("kv/range", &KeyRange::of(&self.key), within)?;
-        let revision = ranged.header.revision;
-        ranged.kvs.into_iter().next().map_or(Ok(Reply::Free), |pair| self.holder(&pair, revision))
+        let done: Done = self.gateway.call("kv/txn", &self.keys.look(), within)?;
+        self.state(&done)
     }
 
-    /// Who has the seat, by what is in the key.
-    fn holder(&self, pair: &Pair, revision: u64) -> Result<Reply, Failure> {
-        let value = pair.value();
+    /// Who has the seat, or why nobody has, by what is in the keys.
+    fn state(&self, done: &Done) -> Result<Reply, Failure> {
+        let (seat, record) = self.shown(done)?;
+        let Some(seat) = seat else { return self.vacancy(record) };
+        let value = seat.value();
         match value.as_deref().map(str::from_utf8) {
-            Some(Ok(name)) if is_name(name) && pair.lease != 0 => {
-                Ok(Reply::Held { of: name.to_owned(), token: pair.create_revision, revision })
-            }
+            Some(Ok(name)) if is_name(name) && seat.lease != 0 => Ok(Reply::Held {
+                of: name.to_owned(),
+                token: seat.create_revision,
+                // Without a record (somebody has removed it) what has been written is still known.
+                record: record.map_or(seat.mod_revision, |record| record.mod_revision),
+                revision: done.header.revision,
+            }),
             _ => {
-                let shown = value.unwrap_or_default();
-                let shown = String::from_utf8_lossy(&shown[..shown.len().min(40)]).into_owned();
-                let why = if pair.lease == 0 { "it has no lease" } else { "it is no name" };
-                Err(Failure::from(StoreError::Foreign(format!(
-                    "the key {:?} in etcd holds {shown:?}, which no candidate put there ({why}); delete it, or hold the \
-                     election about another key",
-                    self.key
-                ))))
+                let why = if seat.lease == 0 { "it has no lease" } else { "it is no name" };
+                Err(foreign(&self.keys.seat, value, why))
             }
         }
     }
 
-    fn claim(&mut self, lease: Lease, name: &str, within: Duration) -> Result<Reply, Failure> {
-        let claim = Txn::claim(&self.key, name, lease);
-        let answer: Claim = match self.gateway.call("kv/txn", &claim, within) {
+    fn vacancy(&self, record: Option<&Pair>) -> Result<Reply, Failure> {
+        let Some(pair) = record else {
+            return Ok(Reply::Free { vacancy: Vacancy::Open, record: 0 });
+        };
+        let value = pair.value();
+        match value.as_deref().and_then(Record::parse) {
+            Some(record) => {
+                Ok(Reply::Free { vacancy: record.vacancy(), record: pair.mod_revision })
+            }
+            None => Err(foreign(&self.keys.record, value, "it is no record of a leader")),
+        }
+    }
+
+    fn shown<'a>(&self, done: &'a Done) -> Result<(Option<&'a Pair>, Option<&'a Pair>), Failure> {
+        let shown = done.shown();
+        shown
+            .ok_or_else(|| self.gateway.nonsense("it does not show the keys that it was asked for"))
+    }
+
+    fn claim(
+        &mut self,
+        (lease, ttl): (Lease, Duration),
+        name: &str,
+        seen: u64,
+        within: Duration,
+    ) -> Result<Reply, Failure> {
+        let record = Record { is_held: true, ttl, lease }.to_string();
+        let claim = self.keys.claim(name, lease, seen, &record);
+        let done: Done = match self.gateway.call("kv/txn", &claim, within) {
             Err(Failure::NotFound) => return Ok(Reply::Gone),
             other => other?,
         };
-        let revision = answer.header.revision;
-        if answer.succeeded {
-            return Ok(Reply::Claimed { token: revision });
+        if done.succeeded {
+            return Ok(Reply::Claimed { token: done.header.revision });
         }
-        match answer.pair() {
+        match self.shown(&done)?.0 {
             // A former try, whose answer was lost.
             Some(pair) if pair.lease == lease => Ok(Reply::Claimed { token: pair.create_revision }),
-            Some(pair) => self.holder(&pair, revision),
-            None => {
-                Err(self.gateway.nonsense("it refuses a claim and shows nobody who has the key"))
-            }
+            _ => self.state(&done),
         }
     }
 
-    /// The lease first, then the key, both from the same time of office of etcd's own leader.
+    /// The lease first, then the keys, both in the same time of office of etcd's own leader.
     ///
-    /// A member that was etcd's leader, and does not know yet that it is not, renews leases that the cluster lets run out. It can't answer
-    /// the second question, which takes a majority; and when somebody else answers that, it is in a later term.
+    /// A member that was etcd's leader, and does not know yet that it is not, renews leases that the cluster lets run out. It can't do
+    /// the second, which takes a majority; and when somebody else does that, it is in a later term.
     fn renew(&mut self, lease: Lease, token: u64, within: Duration) -> Result<Reply, Failure> {
         let begun = Instant::now();
         let kept: KeptAlive =
@@ -123,18 +157,54 @@ impl EtcdStore {
         if kept.ttl == 0 {
             return Ok(Reply::Gone);
         }
+        let ttl = Duration::from_secs(kept.ttl);
         let left = within.saturating_sub(begun.elapsed());
-        let ranged: Ranged = self.gateway.call("kv/range", &KeyRange::of(&self.key), left)?;
-        match ranged.kvs.first() {
-            Some(pair) if pair.lease == lease && pair.create_revision == token => {}
-            _ => return Ok(Reply::Gone),
+        let record = Record { is_held: true, ttl, lease }.to_string();
+        let renew = self.keys.renew(lease, token, &record);
+        let done: Done = self.gateway.call("kv/txn", &renew, left)?;
+        if !done.succeeded {
+            self.shown(&done)?;
+            return Ok(Reply::Gone);
         }
-        if kept.header.raft_term == 0 || kept.header.raft_term != ranged.header.raft_term {
+        if kept.header.raft_term == 0 || kept.header.raft_term != done.header.raft_term {
             let what = "etcd changed its own leader during a renewal; it is asked again";
             return Err(Failure::from(StoreError::Unreachable(what.to_owned())));
         }
-        Ok(Reply::Renewed { ttl: Duration::from_secs(kept.ttl) })
+        Ok(Reply::Renewed { ttl })
     }
+
+    /// The record first, and the seat with it: without the record, others wait for the end of the term; and the lease may have gone.
+    fn release(&mut self, lease: Lease, within: Duration) -> Result<Reply, Failure> {
+        let begun = Instant::now();
+        let done: Done = self.gateway.call("kv/txn", &self.keys.look(), within)?;
+        let (seat, record) = self.shown(&done)?;
+        let value = record.and_then(Pair::value);
+        let written = value.as_deref().and_then(Record::parse);
+        let ours = written.filter(|record| record.is_held && record.lease == lease);
+        if let (Some(ours), Some(seen)) = (ours, record) {
+            let held_by = seat.filter(|seat| seat.lease == lease).map(|seat| seat.lease);
+            let record = Record { is_held: false, ..ours }.to_string();
+            let release = self.keys.release(held_by, seen.mod_revision, &record);
+            let left = within.saturating_sub(begun.elapsed());
+            let done: Done = self.gateway.call("kv/txn", &release, left)?;
+            if !done.succeeded {
+                let what = "what is in etcd changed during a release; it is asked again";
+                return Err(Failure::from(StoreError::Unreachable(what.to_owned())));
+            }
+        }
+        let left = within.saturating_sub(begun.elapsed());
+        let revoked = self.gateway.call("lease/revoke", &LeaseRevoke::of(lease), left);
+        revoked.map(|_: Revoked| Reply::Released)
+    }
+}
+
+fn foreign(key: &str, value: Option<Vec<u8>>, why: &str) -> Failure {
+    let shown = value.unwrap_or_default();
+    let shown = String::from_utf8_lossy(&shown[..shown.len().min(40)]).into_owned();
+    Failure::from(StoreError::Foreign(format!(
+        "the key {key:?} in etcd holds {shown:?}, which no candidate put there ({why}); delete it, or hold the election about \
+         another key"
+    )))
 }
 
 impl Store for EtcdStore {
@@ -152,12 +222,11 @@ impl Store for EtcdStore {
                     }
                 })
             }
-            Request::Claim { lease, name } => self.claim(*lease, name, within),
-            Request::Renew { lease, token } => self.renew(*lease, *token, within),
-            Request::Release { lease } => {
-                let revoked = self.gateway.call("lease/revoke", &LeaseRevoke::of(*lease), within);
-                revoked.map(|_: Revoked| Reply::Released)
+            Request::Claim { lease, ttl, name, record } => {
+                self.claim((*lease, *ttl), name, *record, within)
             }
+            Request::Renew { lease, token } => self.renew(*lease, *token, within),
+            Request::Release { lease } => self.release(*lease, within),
         };
         match reply {
             Err(Failure::NotFound) => Ok(Reply::Gone),
@@ -166,6 +235,6 @@ impl Store for EtcdStore {
     }
 
     fn watcher(&self) -> Box<dyn Watch> {
-        Box::new(watch::EtcdWatch::new(self.gateway.clone(), self.key.clone()))
+        Box::new(watch::EtcdWatch::new(self.gateway.clone(), self.keys.seat.clone()))
     }
 }

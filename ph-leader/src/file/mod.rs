@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::store::{Lease, Reply, Request, Store, StoreError, Watch};
+use crate::store::{Lease, Reply, Request, Store, StoreError, Vacancy, Watch};
 use lock::Lock;
 use token::TokenFile;
 use watch::FileWatch;
@@ -31,6 +31,9 @@ pub struct FileStore {
     tokens: TokenFile,
     held: Arc<Mutex<Held>>,
 }
+
+/// A lock is free when all that held it are gone: there is nobody left to wait for.
+const FREE: Reply = Reply::Free { vacancy: Vacancy::Open, record: 0 };
 
 #[derive(Debug, Default)]
 struct Held {
@@ -85,7 +88,7 @@ impl FileStore {
     fn another_holds_it(&self) -> Result<Reply, StoreError> {
         // Before the first leader has written it, there is a holder without a name.
         let (token, of) = self.tokens.read()?.unwrap_or((0, "?".to_owned()));
-        Ok(Reply::Held { of, token, revision: 0 })
+        Ok(Reply::Held { of, token, record: 0, revision: 0 })
     }
 
     fn claim(&self, held: &mut Held, lease: Lease, name: &str) -> Result<Reply, StoreError> {
@@ -139,15 +142,15 @@ impl Store for FileStore {
     fn perform(&mut self, request: &Request, _within: Duration) -> Result<Reply, StoreError> {
         let mut held = self.held();
         match request {
-            Request::Look if held.lock.is_some() => Ok(Reply::Free),
-            Request::Look if lock::is_free(&self.path)? => Ok(Reply::Free),
+            Request::Look if held.lock.is_some() => Ok(FREE),
+            Request::Look if lock::is_free(&self.path)? => Ok(FREE),
             Request::Look => self.another_holds_it(),
             Request::Grant { ttl } => {
                 held.last_lease += 1;
                 held.ttl = *ttl;
                 Ok(Reply::Granted { lease: held.last_lease, ttl: *ttl })
             }
-            Request::Claim { lease, name } => self.claim(&mut held, *lease, name),
+            Request::Claim { lease, name, .. } => self.claim(&mut held, *lease, name),
             Request::Renew { lease, token } => self.renew(&mut held, *lease, *token),
             Request::Release { .. } => {
                 *held = Held { last_lease: held.last_lease, ..Held::default() };

@@ -55,6 +55,7 @@ fn a_leader_renews_for_as_long_as_it_is_answered() {
     let token = first.leads();
     let mut second = runner("second", &etcd);
     follows(&mut second, "first");
+    let second = stands_by(second);
     let begun = std::time::Instant::now();
     while begun.elapsed() < 2 * TTL {
         assert_eq!(first.leads(), token);
@@ -65,9 +66,37 @@ fn a_leader_renews_for_as_long_as_it_is_answered() {
         panic!("it led until then");
     };
     assert!(Instant::now() >= deadline && first.campaign.leading().is_none());
-    let (next, took) = within(|| second.leads());
-    assert!(next > token && took < AFTER, "{next} after {took:?}");
-    assert!(Instant::now() > deadline);
+    let (next, since) = second.join().unwrap();
+    let took = since.saturating_since(deadline);
+    assert!(next > token && since > deadline && took < AFTER, "{next} after {took:?}");
+}
+
+#[test]
+fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
+    let etcd = Etcd::start();
+    let mut first = runner("first", &etcd);
+    let token = first.leads();
+    let mut second = runner("second", &etcd);
+    follows(&mut second, "first");
+    let second = stands_by(second);
+    assert_eq!(first.leads(), token, "renewed");
+    let standing = first.campaign.standing().expect("it leads");
+    // It renews no more, and works on until its deadline.
+    etcd.must("lease/revoke", &format!(r#"{{"ID":"{}"}}"#, standing.lease));
+    let mut newcomer = runner("newcomer", &etcd);
+    assert_eq!(newcomer.hears(), Event::Unknown);
+    let newcomer = stands_by(newcomer);
+    let (next, since) = second.join().unwrap();
+    assert!(next > token && since > standing.deadline, "{next} at {since:?}, {standing:?}");
+    let took = since.saturating_since(standing.deadline);
+    assert!(took < AFTER, "as soon as the term is over; it took {took:?}");
+    // Who has just come could not know how long ago the renewal was.
+    assert!(newcomer.join().unwrap().0 > next, "the former one is gone, with its thread");
+}
+
+/// The token under which it leads, and since when; its store is watched meanwhile.
+fn stands_by(mut runner: Runner) -> std::thread::JoinHandle<(u64, Instant)> {
+    std::thread::spawn(move || (runner.leads(), Instant::now()))
 }
 
 #[test]
@@ -193,7 +222,20 @@ fn users_are_known_by_their_password() {
     etcd.must("auth/user/add", r#"{"name":"u","password":"p"}"#);
     etcd.must("auth/role/add", r#"{"name":"root"}"#);
     etcd.must("auth/user/grant", r#"{"user":"root","role":"root"}"#);
+    etcd.must("auth/user/add", r#"{"name":"two","password":"keys"}"#);
+    etcd.must("auth/role/add", r#"{"name":"two"}"#);
+    etcd.must("auth/user/grant", r#"{"user":"two","role":"two"}"#);
+    // `app` and `app/last-leader`
+    for key in ["YXBw", "YXBwL2xhc3QtbGVhZGVy"] {
+        let permission = format!(r#"{{"permType":"READWRITE","key":"{key}"}}"#);
+        etcd.must("auth/role/grant", &format!(r#"{{"name":"two","perm":{permission}}}"#));
+    }
     etcd.must("auth/enable", "{}");
+
+    let mut entitled = Runner::start("entitled", etcd.store().user("two", "keys"), PATIENT);
+    let token = entitled.leads();
+    assert_eq!(entitled.leads(), token, "the two keys are enough for a renewal");
+    entitled.stop();
 
     let mut wrong = Runner::start("wrong", etcd.store().user("root", "wrong"), PATIENT);
     let told = wrong.trouble();

@@ -1,9 +1,10 @@
-//! A store that is always right, by true time. What comes between it and the candidates is not its affair.
+//! A store that is right, by true time, except that it may be made to end leases too early. What comes between it and the candidates
+//! is not its affair.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ph_leader::store::{Lease, Reply, Request};
+use ph_leader::store::{Lease, Reply, Request, Vacancy};
 
 #[derive(Default)]
 pub(super) struct Server {
@@ -12,6 +13,14 @@ pub(super) struct Server {
     last_lease: Lease,
     seat: Option<(Lease, String, u64)>,
     revision: u64,
+    record: Option<Record>,
+}
+
+struct Record {
+    lease: Lease,
+    ttl: Duration,
+    is_held: bool,
+    number: u64,
 }
 
 impl Server {
@@ -26,6 +35,22 @@ impl Server {
         lost
     }
 
+    /// Ends the lease that holds the seat, whenever it would have run out.
+    pub(super) fn revoke(&mut self) {
+        if let Some((lease, ..)) = &self.seat {
+            self.leases.remove(lease);
+        }
+    }
+
+    fn write(&mut self, lease: Lease, ttl: Duration, is_held: bool) {
+        self.revision += 1;
+        self.record = Some(Record { lease, ttl, is_held, number: self.revision });
+    }
+
+    fn number(&self) -> u64 {
+        self.record.as_ref().map_or(0, |record| record.number)
+    }
+
     /// `shorten`: how much of a lease's length is granted, in percent.
     pub(super) fn serve(&mut self, now: u64, request: Request, shorten: u64) -> Reply {
         self.pass(now);
@@ -38,11 +63,12 @@ impl Server {
                 Reply::Granted { lease: self.last_lease, ttl: Duration::from_millis(ttl) }
             }
             Request::Claim { lease, .. } if !self.leases.contains_key(&lease) => Reply::Gone,
-            Request::Claim { lease, name } => match &self.seat {
+            Request::Claim { lease, ttl, name, record } => match &self.seat {
                 Some((of, _, token)) if *of == lease => Reply::Claimed { token: *token },
                 Some(_) => self.look(),
+                None if record != self.number() => self.look(),
                 None => {
-                    self.revision += 1;
+                    self.write(lease, ttl, true);
                     self.seat = Some((lease, name, self.revision));
                     Reply::Claimed { token: self.revision }
                 }
@@ -52,22 +78,34 @@ impl Server {
                 match self.leases.get_mut(&lease) {
                     Some((until, ttl)) if has_it => {
                         *until = now + *ttl;
-                        Reply::Renewed { ttl: Duration::from_millis(*ttl) }
+                        let ttl = Duration::from_millis(*ttl);
+                        self.write(lease, ttl, true);
+                        Reply::Renewed { ttl }
                     }
                     _ => Reply::Gone,
                 }
             }
             Request::Release { lease } => {
+                if let Some(Record { ttl, .. }) =
+                    self.record.take_if(|record| record.is_held && record.lease == lease)
+                {
+                    self.write(lease, ttl, false);
+                }
                 self.leases.remove(&lease).map_or(Reply::Gone, |_| Reply::Released)
             }
         }
     }
 
     fn look(&self) -> Reply {
-        self.seat.as_ref().map_or(Reply::Free, |(_, name, token)| Reply::Held {
-            of: name.clone(),
-            token: *token,
-            revision: self.revision,
-        })
+        let record = self.number();
+        match (&self.seat, &self.record) {
+            (Some((_, name, token)), _) => {
+                Reply::Held { of: name.clone(), token: *token, record, revision: self.revision }
+            }
+            (None, Some(Record { ttl, is_held: true, .. })) => {
+                Reply::Free { vacancy: Vacancy::Deserted { ttl: *ttl }, record }
+            }
+            (None, _) => Reply::Free { vacancy: Vacancy::Open, record },
+        }
     }
 }

@@ -69,11 +69,15 @@ pub(super) struct World {
     candidates: Vec<Candidate>,
     /// Nothing goes wrong any more.
     well: bool,
+    /// The store ends leases too early; then clocks go on evenly, since no candidate can do without either.
+    is_early: bool,
     /// The highest token that anybody has led with, and who that was.
     highest: (u64, usize),
     pub(super) steps: u64,
     pub(super) terms: u64,
     pub(super) lapses: u64,
+    /// Leases that the store ended under a leader.
+    pub(super) early: u64,
 }
 
 fn instant(millis: u64) -> Instant {
@@ -96,10 +100,12 @@ impl World {
             server: Server::default(),
             candidates: Vec::new(),
             well: false,
+            is_early: seed % 2 == 1,
             highest: (0, 0),
             steps: 0,
             terms: 0,
             lapses: 0,
+            early: 0,
             dice: Dice::of(seed + 1),
         };
         for at in 0..2 + dice.below(2) as usize {
@@ -211,7 +217,7 @@ impl World {
                 0..=2 => self.candidates[who].paused = now + length,
                 3..=5 => self.candidates[who].unheard = now + length,
                 6 => self.step(who, Input::Command(Command::Resign)),
-                7 => self.candidates[who].offset += length as i64,
+                7 if !self.is_early => self.candidates[who].offset += length as i64,
                 // Back, and far: what passes before it is looked at again must not make up for it. By less, nobody could know.
                 8 => self.candidates[who].offset -= (20 * TTL + length) as i64,
                 9 => self.step(who, Input::Changed),
@@ -219,6 +225,13 @@ impl World {
                     // To a question that was never asked.
                     let id = u64::MAX - self.dice.below(100);
                     self.step(who, Input::Reply(id, Ok(Reply::Claimed { token: u64::MAX })));
+                }
+                7 | 11 if self.is_early => {
+                    self.early += u64::from(self.leader().is_some());
+                    self.server.revoke();
+                    if self.server.pass(now) {
+                        self.notify();
+                    }
                 }
                 _ => {}
             }
@@ -238,13 +251,15 @@ impl World {
 
     fn serve(&mut self, who: usize, id: u64, request: Request) {
         let release = matches!(request, Request::Release { .. });
+        let renews = matches!(request, Request::Renew { .. });
         let shorten = match self.dice.below(8) {
             _ if self.well => 100,
             0 => self.dice.below(150),
             _ => 100,
         };
         let reply = self.server.serve(self.now, request, shorten);
-        if release && self.server.pass(self.now) {
+        let is_renewed = renews && matches!(reply, Reply::Renewed { .. });
+        if is_renewed || release && self.server.pass(self.now) {
             self.notify();
         }
         if self.lost() {
