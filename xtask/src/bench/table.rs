@@ -118,20 +118,25 @@ impl Row {
             Target::AtMost(most) => format!("<= {}", self.unit.show(most)),
             Target::None => String::new(),
         };
-        let verdict = match self.is_met() {
-            Some(true) => "ok",
-            Some(false) => "MISSED",
-            None => "",
-        };
         [
             self.what.clone(),
             self.figures.ours.map_or_else(|| "-".to_owned(), |ours| self.unit.show(ours)),
             self.unit.show(self.figures.bare),
             ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
             target,
-            verdict.to_owned(),
+            verdict(self.is_met()),
         ]
     }
+}
+
+/// The word for whether a claim is met; none where nothing is claimed.
+pub(super) fn verdict(met: Option<bool>) -> String {
+    let word = match met {
+        Some(true) => "ok",
+        Some(false) => "MISSED",
+        None => "",
+    };
+    word.to_owned()
 }
 
 impl Unit {

@@ -1,7 +1,7 @@
 //! The table: a row per claim, with a column for each side.
 
 use crate::bench::columns;
-use crate::bench::table::Unit;
+use crate::bench::table::{Unit, verdict};
 
 /// Not a number where a side has no such thing.
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +87,9 @@ impl Claim {
             }
             Target::None => String::new(),
         };
-        let verdict = match self.is_met() {
-            Some(true) => "ok",
-            Some(false) => "MISSED",
-            None => "",
-        };
         let [ours, gunicorn, supervisor] =
             [ours, gunicorn, supervisor].map(|it| self.unit.show(it));
-        [self.what.clone(), ours, gunicorn, supervisor, target, verdict.to_owned()]
+        [self.what.clone(), ours, gunicorn, supervisor, target, verdict(self.is_met())]
     }
 }
 

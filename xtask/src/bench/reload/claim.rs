@@ -1,7 +1,7 @@
 //! The table: a row per claim, with a column for each side.
 
 use crate::bench::columns;
-use crate::bench::table::Unit;
+use crate::bench::table::{Unit, verdict};
 
 /// Not a number where a side has no such thing, or is not installed.
 #[derive(Debug, Clone, Copy)]
@@ -69,13 +69,8 @@ impl Claim {
             Target::AtMostNginx => "<= nginx's".to_owned(),
             Target::None => String::new(),
         };
-        let verdict = match self.is_met() {
-            Some(true) => "ok",
-            Some(false) => "MISSED",
-            None => "",
-        };
         let [ours, nginx, gunicorn] = [ours, nginx, gunicorn].map(|it| self.unit.show(it));
-        [self.what.clone(), ours, nginx, gunicorn, target, verdict.to_owned()]
+        [self.what.clone(), ours, nginx, gunicorn, target, verdict(self.is_met())]
     }
 }
 
