@@ -112,9 +112,12 @@ class Zygote:
             request, descriptors = self._hear()
             between = os.getpid()
             try:
-                if os.fork() == 0:
+                worker = os.fork()
+                if worker == 0:
                     self._become(request, between, descriptors)
                     return request
+                # It may end before it can say anything.
+                self._say(f"forked {request['serial']} {worker}")
             except OSError as error:
                 self._say(f"refused {request['serial']} {error.strerror}")
             os._exit(0)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import time
 
 from classes import CoroutineJobs, Coroutine, Rpc, Sync, SyncJobs, Thread, note  # noqa: F401 (tests name them)
@@ -12,6 +13,20 @@ while os.path.exists("hang"):
     time.sleep(0.02)
 if os.path.exists("fail"):
     raise RuntimeError("as asked")
+
+ZYGOTE = os.getpid()
+
+
+def at_fork():
+    """A worker's first instant: the process between it and the zygote has passed by."""
+    if os.getppid() != ZYGOTE and os.path.exists("at-fork"):
+        with open("at-fork") as told:
+            name = told.read()
+        os.remove("at-fork")
+        os.kill(os.getpid(), getattr(signal, "SIG" + name))
+
+
+os.register_at_fork(after_in_child=at_fork)
 
 
 class Random(SyncJobs):

@@ -16,6 +16,8 @@ each_interpreter![
     s47_a_killed_worker_is_forked_anew,
     s47_a_zygote_dies_alone,
     s47_a_fork_that_is_refused_is_tried_again,
+    s47_one_that_ends_before_it_can_tell_is_missed,
+    s47_one_that_never_tells_is_ended_alone,
     s47_nobody_outlives_a_killed_master,
     s47_a_forked_worker_leaves_when_its_time_is_over,
 ];
@@ -211,6 +213,49 @@ fn s47_a_fork_that_is_refused_is_tried_again(python: &str) {
     assert_eq!(server.settled(2)[1], workers[1]);
     assert_eq!(family(&server).len(), 3);
     assert!(zygote.is_alive());
+}
+
+/// What a file tells the next worker to do at its first instant, which is before the package's.
+#[track_caller]
+fn at_fork(server: &Python, what: &str) {
+    fs::write(server.path("at-fork.new"), what).unwrap();
+    fs::rename(server.path("at-fork.new"), server.path("at-fork")).unwrap();
+}
+
+/// Waits until the first of two workers has a successor that has come by the file, and nothing has happened to the other.
+#[track_caller]
+fn until_replaced(server: &Python, workers: &[(u64, Process)]) {
+    until("it is replaced", || {
+        let now = server.workers("ready");
+        now.len() == 2 && now[0] != workers[0] && now[1] == workers[1]
+    });
+    assert!(!server.path("at-fork").exists());
+}
+
+fn s47_one_that_ends_before_it_can_tell_is_missed(python: &str) {
+    let server = start("missed", python, "SyncJobs", "");
+    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
+    at_fork(&server, "KILL");
+    workers[0].1.signal(Signal::SIGKILL);
+    until_replaced(&server, &workers);
+    let why = server.why(0);
+    assert_eq!((&why["cause"], &why["signal"]), (&"boot".into(), &"SIGKILL".into()), "{why}");
+    assert_eq!((family(&server).len(), zygote.is_alive()), (3, true));
+    assert_eq!(imports(&server), 1);
+}
+
+fn s47_one_that_never_tells_is_ended_alone(python: &str) {
+    let server = start("mute", python, "SyncJobs", "boot_timeout = 1\n");
+    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
+    at_fork(&server, "STOP");
+    workers[0].1.signal(Signal::SIGKILL);
+    until_replaced(&server, &workers);
+    // Its end is not waited for.
+    until("its certificate is there", || {
+        server.why(0)["reason"].as_str().is_some_and(|why| why.contains("boot_timeout"))
+    });
+    assert_eq!((family(&server).len(), zygote.is_alive()), (3, true));
+    assert_eq!(imports(&server), 1);
 }
 
 fn s47_nobody_outlives_a_killed_master(python: &str) {

@@ -151,7 +151,8 @@ impl Master<'_> {
         if !procfs::is_own() {
             // Who lives, and since when, can't be seen from here.
             self.take_all_births();
-            return orphans::reap_ended(|pid| self.is_strange(pid));
+            let ended: Vec<_> = orphans::reap_ended(|pid| self.is_strange(pid)).collect();
+            return ended.into_iter().for_each(|(pid, status, used)| self.miss(pid, status, used));
         }
         let strangers = self.strangers();
         // Who has left its zygote's group by then has told of it before.
@@ -160,7 +161,11 @@ impl Master<'_> {
             if !self.is_strange(stranger.pid) {
                 continue;
             }
-            if pidfd::reap_child(stranger.pid) {
+            let end = pidfd::reap_child(stranger.pid);
+            if !matches!(end, Ok(None)) {
+                if let Ok(Some((status, used))) = end {
+                    self.miss(stranger.pid, status, used);
+                }
                 self.children.found.retain(|pid| *pid != stranger.pid);
                 continue;
             }

@@ -4,7 +4,8 @@ use std::io;
 
 use nix::unistd::Pid;
 
-use super::pidfd;
+use super::pidfd::{self, Used};
+use crate::arbiter::ExitStatus;
 
 /// A child of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +28,14 @@ pub fn children(wanted: impl Fn(Pid) -> bool) -> io::Result<Vec<Child>> {
     Ok(pids(&list).filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
 }
 
-/// Reaps the dead ones that `wanted` picks, without a look at `/proc`; as far as the first that it does not pick, whose
-/// own end is another's business.
-pub fn reap_ended(wanted: impl Fn(Pid) -> bool) {
-    while let Some(pid) = pidfd::ended_child().filter(|pid| wanted(*pid)) {
-        if !pidfd::reap_child(pid) {
-            return;
-        }
-    }
+/// Reaps the dead ones that `wanted` picks, without a look at `/proc`, and tells how each ended; as far as the first that it
+/// does not pick, whose own end is another's business.
+pub fn reap_ended(wanted: impl Fn(Pid) -> bool) -> impl Iterator<Item = (Pid, ExitStatus, Used)> {
+    std::iter::from_fn(move || {
+        let pid = pidfd::ended_child().filter(|pid| wanted(*pid))?;
+        let (status, used) = pidfd::reap_child(pid).ok()??;
+        Some((pid, status, used))
+    })
 }
 
 /// The children of another process, of all its threads, as they are just now.

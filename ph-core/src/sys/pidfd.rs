@@ -77,10 +77,11 @@ impl AsFd for PidFd {
     }
 }
 
-/// Reaps one ended child by pid: an adopted orphan, never a worker. `false` while it lives.
-pub fn reap_child(pid: Pid) -> bool {
-    // An error means that it is not ours, so there is nothing to reap.
-    !matches!(waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0), Ok(None))
+/// Reaps one ended child by pid: one that was adopted, never a worker that is known. `None` while it lives; an error if it is
+/// not ours, so that there is nothing to reap.
+pub fn reap_child(pid: Pid) -> io::Result<Option<(ExitStatus, Used)>> {
+    let end = waitid(libc::P_PID, pid.as_raw() as libc::id_t, 0)?;
+    Ok(end.map(|(_, status, used)| (status, used)))
 }
 
 /// Whether this is a child of ours that is not reaped yet, living or not.

@@ -26,8 +26,8 @@ fn main() -> Outcome {
     let [journey, backend] = args.as_slice() else {
         return Err("usage: fixture JOURNEY BACKEND".into());
     };
-    // A shell has what it runs in the background ignore these.
-    for signal in [Signal::INT, Signal::QUIT] {
+    // A shell has what it runs in the background ignore two of these, and nohup(1) the third.
+    for signal in [Signal::INT, Signal::QUIT, Signal::HUP] {
         ph_signal::disposition::default(signal)?;
     }
     let open = |set| match backend.as_str() {

@@ -39,6 +39,8 @@ pub(super) struct Expected {
     foreign: Foreign,
     /// What is to be sent, until it is.
     letter: Option<Letter>,
+    /// Its process, which has not told of itself yet.
+    forked: Option<Pid>,
     /// It is to leave as soon as it is there.
     leaves: Option<Speed>,
     /// There will be none: what its certificate is made out of.
@@ -64,18 +66,32 @@ impl super::Zygotes {
         Some((expected.lost.take()?, expected.cell))
     }
 
-    /// The pid of the zygote that is to fork this worker.
+    /// The pid of an expected worker, or of the zygote that is to fork it.
     pub(in crate::master) fn pid_for(&self, serial: u64) -> Option<Pid> {
         let expected = self.expected.get(&serial)?;
-        Some(self.by_number.get(&expected.zygote)?.process.pid())
+        let zygote = || Some(self.by_number.get(&expected.zygote)?.process.pid());
+        expected.forked.or_else(zygote)
     }
 
-    /// An expected worker is not to be waited for any more. Nor is its zygote, then, which does not answer.
+    /// An expected worker is not to be waited for any more. If there is no process of it, it is its zygote that does not
+    /// answer.
     pub(in crate::master) fn give_up(&mut self, serial: u64) {
         if let Some(expected) = self.expected.get_mut(&serial) {
             expected.leaves = Some(Speed::Now);
-            let zygote = expected.zygote;
-            self.end(zygote);
+            match expected.forked.filter(|pid| pidfd::is_child(*pid)) {
+                Some(pid) => drop(ph_signal::kill(pid.as_raw(), Signal::KILL)),
+                None => {
+                    let zygote = expected.zygote;
+                    self.end(zygote);
+                }
+            }
+        }
+    }
+
+    /// There is a process for an expected worker. It comes to the master when its parent, who says so, has gone.
+    fn note_forked(&mut self, number: u32, serial: u64, pid: Pid) {
+        if let Some(expected) = self.expected.get_mut(&serial).filter(|it| it.zygote == number) {
+            expected.forked = Some(pid);
         }
     }
 
@@ -120,6 +136,7 @@ impl Master<'_> {
             asked_at,
             foreign,
             letter: Some(Letter { request, output, listeners }),
+            forked: None,
             leaves: None,
             lost: None,
         };
@@ -186,6 +203,7 @@ impl Master<'_> {
                     tracing::debug!(pid = zygote.process.pid().as_raw(), "zygote ready");
                 }
                 Word::Failed(reason) => zygote.said = Some(reason),
+                Word::Forked(serial, pid) => self.zygotes.note_forked(number, serial, pid),
                 Word::Born(serial) => self.greet(number, serial, sender),
                 Word::Refused(serial, reason) => self.refuse(serial, reason),
                 // Nobody can ask it for anything.
@@ -259,6 +277,17 @@ impl Master<'_> {
         if let Some(expected) = self.zygotes.expected.remove(&serial) {
             self.children.cells.give_back(expected.cell);
             self.queue.push_back(Event::SpawnFailed { worker: expected.key, reason });
+        }
+    }
+
+    /// A child that nobody knew has ended: perhaps an expected worker, before it could tell of itself.
+    pub(in crate::master) fn miss(&mut self, pid: Pid, status: ExitStatus, used: Used) {
+        let all = self.zygotes.expected.values_mut();
+        let mut own = all.filter(|it| it.forked == Some(pid) && it.lost.is_none());
+        if let Some(expected) = own.next() {
+            let history = Box::new(History { used, ..History::default() });
+            expected.lost = Some(Lost { pid: pid.as_raw(), history });
+            self.queue.push_back(Event::Exited { worker: expected.key, status });
         }
     }
 

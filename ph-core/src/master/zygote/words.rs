@@ -39,6 +39,8 @@ pub(super) enum Word {
     Ready,
     /// It can't be, and why.
     Failed(String),
+    /// The worker of this number is that process, or will be when it can run.
+    Forked(u64, Pid),
     /// The sender is the worker of this number.
     Born(u64),
     /// There is no process for it, and why.
@@ -98,10 +100,14 @@ impl Word {
         let text = String::from_utf8_lossy(bytes);
         let (what, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let number = |text: &str| text.parse().ok();
+        let pid = |text: &str| text.parse().ok().filter(|pid| *pid > 0).map(Pid::from_raw);
         match what {
             "" => Some(Self::Gone),
             "ready" => Some(Self::Ready),
             "failed" => Some(Self::Failed(rest.replace(char::is_control, "?"))),
+            "forked" => rest
+                .split_once(' ')
+                .and_then(|(serial, worker)| Some(Self::Forked(number(serial)?, pid(worker)?))),
             "born" => number(rest).map(Self::Born),
             "refused" => rest
                 .split_once(' ')
@@ -125,8 +131,11 @@ mod tests {
         let words = [
             ("ready", Word::Ready),
             ("failed no module a\nb", Word::Failed("no module a?b".to_owned())),
+            ("forked 7 31", Word::Forked(7, Pid::from_raw(31))),
             ("born 7", Word::Born(7)),
             ("refused 8 out of memory", Word::Refused(8, "out of memory".to_owned())),
+            ("forked 7 0", Word::Strange),
+            ("forked 7", Word::Strange),
             ("born x", Word::Strange),
             ("refused 8", Word::Strange),
             ("hello", Word::Strange),
