@@ -211,7 +211,8 @@ settings! {
 
     /// Where it is decided which of several masters has workers: `file` on one host, `etcd` on many.
     leader: Leader = Text("none"), One::<Leader>::KIND, Restart;
-    /// The name that the masters of one election share: a key of etcd, or a lock of this host; with a `/` in it, the lock's path.
+    /// The name that the masters of one election share: a key of etcd, beside which they keep another, `KEY/last-leader`; or a lock of
+    /// this host, and with a `/` in it the lock's path.
     leader_key: String = Derived {
         meaning: "proc_name",
         placeholder: "app",

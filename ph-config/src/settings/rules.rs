@@ -129,6 +129,19 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
+        keys: &["leader_key", "leader", "proc_name"],
+        broken: |s, _| {
+            const RECORD: &str = "/last-leader";
+            (s.leader == Leader::Etcd && s.leader_key.ends_with(RECORD)).then(|| {
+                format!(
+                    "leader_key = {} is where another election keeps its record; \
+                     end it in something else than {RECORD}",
+                    s.leader_key
+                )
+            })
+        },
+    },
+    Rule {
         keys: &["control_socket", "unix_socket", "pidfile", "log_file"],
         broken: |s, _| {
             let files = [

@@ -177,6 +177,7 @@ fn rules_between_keys_hold() {
         ("command = a\npython_class = m:C\n", "command and python_class are both set"),
         ("worker_class = thread\ncommand = a\n", "worker_class = thread does not go with command"),
         ("user = a:b\ngroup = c\n", "group = c and user = …:b name two groups"),
+        ("leader = etcd\nleader_key = a/last-leader\n", "another election keeps its record"),
         ("leader_tls_cert = a\n", "leader_tls_cert and leader_tls_key belong together"),
         (
             "accept = reuseport\nscaling = ondemand\n",
@@ -196,6 +197,7 @@ fn rules_between_keys_hold() {
         "scaling = dynamic\nnumber_workers = auto\nmin_workers = 2\n",
         "max_surge = 0\nmax_unavailable = 1\n",
         "worker_class = exec\n",
+        "leader = file\nleader_key = run/last-leader\n",
         "user = a:b\ngroup = b\n",
     ] {
         settings(&format!("[app]\n{lines}"));
