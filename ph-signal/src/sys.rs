@@ -32,9 +32,14 @@ pub(crate) enum Disposition {
 /// The C library's form of a set; signals it keeps for itself are left out.
 fn to_raw(set: SignalSet) -> libc::sigset_t {
     let mut raw = MaybeUninit::uninit();
-    // SAFETY: sigemptyset initializes all of the set it is given, and sigaddset changes an initialized
+    // SAFETY: sigfillset and sigemptyset initialize all of the set they are given, and sigaddset changes an initialized
     // one; a number that it does not like makes it fail without effect.
     unsafe {
+        if set == SignalSet::ALL {
+            // Nothing fails, so that not even errno is written to: around a fork that costs a page.
+            libc::sigfillset(raw.as_mut_ptr());
+            return raw.assume_init();
+        }
         libc::sigemptyset(raw.as_mut_ptr());
         for signal in set {
             libc::sigaddset(raw.as_mut_ptr(), signal.number());
@@ -170,8 +175,9 @@ pub(crate) mod sole {
 
     /// Signals that arrived and were not taken yet.
     static ARRIVED: AtomicU64 = AtomicU64::new(0);
-    /// The eventfd to ring, and the process that may ring it: a forked child shares the descriptor.
-    static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
+    /// The eventfd to ring, as its complement so that none is zero: what begins as zeroes lies together, and a forked
+    /// child that claims it writes to one page. The process that may ring it: a child shares the descriptor.
+    static RUNG: AtomicI32 = AtomicI32::new(0);
     static OWNER: AtomicU32 = AtomicU32::new(0);
 
     extern "C" fn note(number: libc::c_int) {
@@ -185,7 +191,7 @@ pub(crate) mod sole {
             // back for the code that was interrupted. A descriptor of -1 makes it fail without effect.
             unsafe {
                 let errno = *libc::__errno_location();
-                libc::write(DESCRIPTOR.load(SeqCst), (&raw const one).cast(), 8);
+                libc::write(!RUNG.load(SeqCst), (&raw const one).cast(), 8);
                 *libc::__errno_location() = errno;
             }
         }
@@ -195,11 +201,11 @@ pub(crate) mod sole {
     pub(crate) fn claim(descriptor: i32) -> bool {
         let own = std::process::id();
         // What a parent claimed before the fork is not ours to respect.
-        if OWNER.load(SeqCst) == own && DESCRIPTOR.load(SeqCst) != -1 {
+        if OWNER.load(SeqCst) == own && RUNG.load(SeqCst) != 0 {
             return false;
         }
         ARRIVED.store(0, SeqCst);
-        DESCRIPTOR.store(descriptor, SeqCst);
+        RUNG.store(!descriptor, SeqCst);
         OWNER.store(own, SeqCst);
         true
     }
@@ -228,7 +234,7 @@ pub(crate) mod sole {
         for signal in set {
             let _ = set_disposition(signal, Disposition::Default);
         }
-        DESCRIPTOR.store(-1, SeqCst);
+        RUNG.store(0, SeqCst);
     }
 }
 

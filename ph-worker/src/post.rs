@@ -28,7 +28,7 @@ pub(crate) struct Post {
     /// Where an RPC worker shows how its calls fare; nothing for others.
     pub(crate) calls: &'static [Record],
     pub(crate) board: &'static Board,
-    equipment: OnceLock<Equipment>,
+    outfit: Outfit,
     /// Where this worker waits until its master leads.
     pub(crate) office: Option<Office>,
     pub(crate) lock: Option<AcceptLock>,
@@ -39,13 +39,34 @@ pub(crate) struct Post {
     reporter: Reporter,
 }
 
+/// When a worker gets its equipment.
+#[derive(Debug)]
+enum Outfit {
+    /// It has it from its birth.
+    Whole(Equipment),
+    /// In a warm standby: when its master leads.
+    Later(OnceLock<Equipment>),
+}
+
+impl Outfit {
+    fn get(&self) -> Option<&Equipment> {
+        match self {
+            Self::Whole(equipment) => Some(equipment),
+            Self::Later(place) => place.get(),
+        }
+    }
+}
+
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
         let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
         let Seat { calls, board, listeners, lock, channel, office, .. } = seat;
         // In a warm standby there is none yet.
         let equipment = Equipment { listeners, lock: None };
-        let equipment = office.as_ref().map_or(OnceLock::from(equipment), |_| OnceLock::new());
+        let outfit = match office {
+            None => Outfit::Whole(equipment),
+            Some(_) => Outfit::Later(OnceLock::new()),
+        };
         let (ledger, stop, share) = (Ledger::new(slot), Stop::default(), Share::of(&settings));
         Self {
             id,
@@ -55,7 +76,7 @@ impl Post {
             slot,
             calls: calls.unwrap_or_default(),
             board,
-            equipment,
+            outfit,
             office,
             lock,
             channel,
@@ -68,13 +89,15 @@ impl Post {
 
     /// What this worker may accept connections from: nothing before its master leads.
     pub(crate) fn listeners(&self) -> &[Arc<Listener>] {
-        self.equipment.get().map_or(&[], |equipment| &equipment.listeners)
+        self.outfit.get().map_or(&[], |equipment| &equipment.listeners)
     }
 
     /// The master leads, and this is what it takes.
     pub(crate) fn equip(&self, equipment: Equipment) {
-        // Once in a worker's life.
-        let _ = self.equipment.set(equipment);
+        if let Outfit::Later(place) = &self.outfit {
+            // Once in a worker's life.
+            let _ = place.set(equipment);
+        }
     }
 
     /// Tells the master. If that has gone, this process is being killed already.

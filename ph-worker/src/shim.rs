@@ -31,7 +31,7 @@ pub fn run() -> u8 {
         return UNFIT;
     };
     let Ok(say) = fds::adopt(orders.say) else { return UNFIT };
-    let reporter = Reporter::new(std::sync::Arc::new(say.into()), orders.serial);
+    let reporter = Reporter::new(Box::leak(Box::new(say.into())), orders.serial);
     let reason = become_program(orders);
     let _ = reporter.say(&Report::Failed(reason));
     UNFIT

@@ -34,7 +34,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let pid = WHO.pid.load(Relaxed);
-        let slot = u32::try_from(WHO.slot.load(Relaxed)).ok();
+        let slot = WHO.slot();
         match self {
             Self::Text => text(context, &mut writer, event, pid, slot),
             Self::Json => json(context, &mut writer, event, pid, slot),

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use rustix::io::ReadWriteFlags;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{SINK, Sink, VOICE, tally};
+use super::{SINK, Sink, tally};
 use crate::report::Report;
 
 /// The file that this process has, by the master's count of them.
@@ -83,7 +83,7 @@ fn write_to_file(sink: &Sink, line: &[u8]) -> nix::Result<usize> {
 
 /// Lets the master know that the file is full. It sees by itself what it writes itself.
 fn say_full() {
-    if let Some(voice) = VOICE.get() {
+    if let Some(voice) = super::voice() {
         // If it is gone, nobody rotates anything.
         let _ = voice.say(&Report::LogFull);
     }

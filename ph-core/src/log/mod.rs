@@ -18,7 +18,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -113,13 +113,25 @@ static LEVEL: AtomicU8 = AtomicU8::new(3);
 /// Where all writers count; until it is shared, each for itself.
 static SHARED: OnceLock<&'static Tally> = OnceLock::new();
 static OWN: Tally = Tally::new();
-/// A worker's, by which it tells the master that the file is full.
-static VOICE: OnceLock<Reporter> = OnceLock::new();
-static WHO: Who = Who { pid: AtomicU32::new(0), slot: AtomicI32::new(-1) };
+/// By which a worker tells the master that the file is full: the workers' end of a pipe.
+static VOICE: OnceLock<&'static File> = OnceLock::new();
+static WHO: Who =
+    Who { pid: AtomicU32::new(0), place: AtomicU32::new(0), serial: AtomicU64::new(0) };
 
+/// Whose lines follow. A forked worker writes it in its own copy: it begins as zeroes, which lie together with others in one
+/// page.
 struct Who {
     pid: AtomicU32,
-    slot: AtomicI32,
+    /// The slot and one; 0 for the master.
+    place: AtomicU32,
+    /// That of a worker; 0 for anybody else.
+    serial: AtomicU64,
+}
+
+impl Who {
+    fn slot(&self) -> Option<u32> {
+        self.place.load(Relaxed).checked_sub(1)
+    }
 }
 
 /// Opens the log and makes it the process's `tracing` subscriber, unless the application has set one of its own.
@@ -264,21 +276,32 @@ pub(crate) fn time() -> String {
 /// Says whose lines follow: the master's.
 fn identify() {
     WHO.pid.store(std::process::id(), Relaxed);
-    WHO.slot.store(-1, Relaxed);
+    WHO.place.store(0, Relaxed);
 }
 
 /// Says whose lines follow: those of the worker in this slot, in a process that was just forked for it.
-pub fn become_worker(slot: u32, voice: Reporter) {
+pub fn become_worker(slot: u32, serial: u64) {
     WHO.pid.store(std::process::id(), Relaxed);
-    WHO.slot.store(slot as i32, Relaxed);
-    let _ = VOICE.set(voice);
+    WHO.place.store(slot + 1, Relaxed);
+    WHO.serial.store(serial, Relaxed);
+}
+
+/// By which workers will tell that the log is full; known before there are any.
+pub(crate) fn hear_workers_by(pipe: &'static File) {
+    let _ = VOICE.set(pipe);
+}
+
+/// A worker's; none in another process.
+fn voice() -> Option<Reporter> {
+    let serial = Some(WHO.serial.load(Relaxed)).filter(|serial| *serial > 0)?;
+    Some(Reporter::new(VOICE.get()?, serial))
 }
 
 /// What is logged in there is a worker's, which can't do so itself.
 pub(crate) fn speak_for(slot: u32, pid: u32, speak: impl FnOnce()) {
-    let own = (WHO.slot.swap(slot as i32, Relaxed), WHO.pid.swap(pid, Relaxed));
+    let own = (WHO.place.swap(slot + 1, Relaxed), WHO.pid.swap(pid, Relaxed));
     speak();
-    WHO.slot.store(own.0, Relaxed);
+    WHO.place.store(own.0, Relaxed);
     WHO.pid.store(own.1, Relaxed);
 }
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
@@ -13,7 +12,8 @@ use crate::report::{Report, Reporter, Reports};
 /// Both ends: the master's is read without waiting; the workers' waits, but for no longer than the master is busy.
 pub(super) struct Hearing {
     hear: File,
-    say: Arc<File>,
+    /// For as long as this process is there: a worker says something to its last moment.
+    say: &'static File,
     reports: Reports,
 }
 
@@ -21,13 +21,13 @@ impl Hearing {
     pub(super) fn new() -> io::Result<Self> {
         let (hear, say) = pipe2(OFlag::O_CLOEXEC)?;
         fcntl(&hear, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let say = Arc::new(File::from(say));
-        Ok(Self { hear: File::from(hear), say, reports: Reports::default() })
+        Ok(Self::of(hear, say, Vec::new()))
     }
 
     /// The pipe of the program that this process was before, and what of a line it had heard.
     pub(super) fn of(hear: OwnedFd, say: OwnedFd, partial: Vec<u8>) -> Self {
-        let (hear, say) = (File::from(hear), Arc::new(File::from(say)));
+        let (hear, say) = (File::from(hear), &*Box::leak(Box::new(File::from(say))));
+        crate::log::hear_workers_by(say);
         Self { hear, say, reports: Reports::resume(partial) }
     }
 
@@ -43,7 +43,7 @@ impl Hearing {
 
     /// The voice of a worker that is about to be made.
     pub(super) fn reporter(&self, serial: u64) -> Reporter {
-        Reporter::new(Arc::clone(&self.say), serial)
+        Reporter::new(self.say, serial)
     }
 
     /// The descriptor that a worker keeps.

@@ -255,7 +255,7 @@ impl Master<'_> {
         }
         self.title.wear();
         let reporter = self.hearing.reporter(key.serial);
-        log::become_worker(key.slot, reporter.clone());
+        log::become_worker(key.slot, key.serial);
         fork::fresh_signals(self.changed_signals);
         let privileges = &self.generations[&generation].privileges;
         let bound = cpus.map_or(Ok(()), cpu::bind);

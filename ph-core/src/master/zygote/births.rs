@@ -152,6 +152,10 @@ impl Master<'_> {
         if zygote.ready.is_none() || zygote.ended {
             return;
         }
+        let wanted = |it: &Expected| it.zygote == number && it.letter.is_some();
+        if !self.zygotes.expected.values().any(wanted) {
+            return;
+        }
         let mut refused = Vec::new();
         let lock = self.lock_for_worker();
         let expected = self.zygotes.expected.values_mut().filter(|it| it.zygote == number);
