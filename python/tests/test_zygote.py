@@ -81,8 +81,9 @@ class Zygotes(unittest.TestCase):
         self.assertEqual(self.hear(ours), ("ready", zygote.pid))
         for serial in (7, 8):
             with self.ask(ours, serial) as output:
+                forked, _ = self.hear(ours)
                 word, pid = self.hear(ours)
-                self.assertEqual(word, f"born {serial}")
+                self.assertEqual((forked, word), (f"forked {serial} {pid}", f"born {serial}"))
                 self.assertEqual(output.readline(), f"False {serial} True\n")
                 self.assertEqual(os.waitpid(pid, os.WNOHANG), (0, 0))
                 self.assertEqual(os.getpgid(pid), pid)

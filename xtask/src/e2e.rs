@@ -18,18 +18,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Plan {
     pub(crate) times: u32,
     pub(crate) threads: Option<u32>,
-    pub(crate) filter: Option<String>,
+    /// Tests with any of these in their names; all if there are none.
+    pub(crate) filters: Vec<String>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { times: 1, threads: None, filter: None }
+        Self { times: 1, threads: None, filters: Vec::new() }
     }
 }
 
 pub(crate) fn command(mut args: Args) -> Result {
     let times = args.option("--times")?.unwrap_or(1);
-    let plan = Plan { times, threads: args.option("--test-threads")?, filter: args.word() };
+    let threads = args.option("--test-threads")?;
+    let plan = Plan { times, threads, filters: std::iter::from_fn(|| args.word()).collect() };
     args.end()?;
     if plan.times == 0 {
         return Err(Error::new("--times 0 would test nothing"));
@@ -71,7 +73,7 @@ fn suite(plan: &Plan) -> Step {
     if let Some(threads) = plan.threads {
         step = step.arg(format!("--test-threads={threads}"));
     }
-    plan.filter.iter().fold(step, Step::arg)
+    plan.filters.iter().fold(step, Step::arg)
 }
 
 #[cfg(test)]
@@ -79,13 +81,12 @@ mod tests {
     use super::{Plan, suite};
 
     #[test]
-    fn width_and_filter_reach_the_suite() {
-        let plan = Plan { times: 1, threads: Some(2), filter: Some("s31".to_owned()) };
-        assert!(
-            suite(&plan).line().ends_with(
-                "test --package ph-tests --tests --no-fail-fast -- --test-threads=2 s31"
-            )
-        );
+    fn width_and_filters_reach_the_suite() {
+        let filters = vec!["s31".to_owned(), "s45".to_owned()];
+        let plan = Plan { times: 1, threads: Some(2), filters };
+        assert!(suite(&plan).line().ends_with(
+            "test --package ph-tests --tests --no-fail-fast -- --test-threads=2 s31 s45"
+        ));
         assert!(suite(&Plan::default()).line().ends_with("--no-fail-fast --"));
     }
 }

@@ -34,7 +34,7 @@ cargo xtask COMMAND
   ci [--only STEP | --from STEP] everything a change must pass, in order; stops at the first failure
   tidy                           the rules of this repository that lints cannot know
   docs [--check]                 makes man pages, completions and the reference of keys anew; or says which are stale
-  e2e [--times N] [--test-threads N] [FILTER]
+  e2e [--times N] [--test-threads N] [FILTER...]
                                  the black-box suite, N rounds; no process may be left over
   bench boot [--rounds N] [--only PART] [--strict] [--bare | --fixture PROGRAM]
                                  start, replace, idle and scale, side by side with a bare C fork loop
