@@ -1,5 +1,6 @@
 """Configuration, slots, logging, acceptor and the way to the master, each without a master."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -11,10 +12,11 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 from unittest import mock
 
-from processhandler import Config, SyncWorker, boot, contract, launch, log
+from processhandler import Config, CoroutineWorker, SyncWorker, boot, contract, launch, log
 from processhandler.acceptor import Acceptor
 from processhandler.bell import Bell, wait
 from processhandler.config import ConfigError
@@ -157,6 +159,45 @@ class Accepting(unittest.TestCase):
         rest = list(acceptor.last_call())
         self.assertEqual(len(rest), 2)
         for one in [taken, listener] + [client for _, client, _ in rest] + clients:
+            one.close()
+
+
+class Leaving(unittest.TestCase):
+    def test_what_was_taken_at_the_last_moment_is_served(self):
+        """It is on its way to the loop when the worker is asked to leave, and the last of the others ends."""
+
+        class Echo(CoroutineWorker):
+            async def handle_request(self, sock, client, addr):
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(client, await loop.sock_recv(client, 100))
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        cfg = types.SimpleNamespace(max_requests=0, timeout=None, graceful_timeout=60, max_coroutines=10)
+        frame = Frame(cfg, logging.getLogger("leaving"), contract.Notifier(None), Slot.absent(), os.getppid())
+        worker = Echo(cfg, None, frame.ppid, [listener])
+        worker._attach(frame, [listener])
+        first, second = (socket.create_connection(listener.getsockname(), 60) for _ in range(2))
+        second.sendall(b"second")
+        wait_for, taken = Acceptor.wait, []
+
+        def late(acceptor, *arguments):
+            connection = wait_for(acceptor, *arguments)
+            taken.extend([connection] if connection else [])
+            if len(taken) == 2 and not frame.is_stopping:
+                frame.stop()
+                first.sendall(b"first")
+                self.assertEqual(first.recv(100), b"first")
+                until = time.monotonic() + 60
+                while worker._tasks and time.monotonic() < until:
+                    time.sleep(0.001)
+                # The loop still turns.
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), frame.loop).result(60)
+            return connection
+
+        with mock.patch.object(Acceptor, "wait", late):
+            worker._live()
+        self.assertEqual(second.recv(100), b"second")
+        for one in (listener, first, second):
             one.close()
 
 

@@ -144,7 +144,8 @@ fn a_queue_for_each_slot_is_served() {
 /// others of it would wait in an accept that they think does not wait.
 #[test]
 fn a_new_worker_does_not_change_what_another_made_of_the_socket() {
-    let code = "import os, socket, time; s = socket.socket(fileno=3); s.setblocking(int(os.environ['B'])); time.sleep(1000)";
+    let code = "import os, socket, time; s = socket.socket(fileno=3); s.setblocking(int(os.environ['B'])); \
+                open(str(os.getpid()), 'w'); time.sleep(1000)";
     let section = |blocking: u8, command: &str| {
         format!(
             "command = python3 -c \"{code}\" {command}\nenvironment = B={blocking}\nready_after = 300ms\n\
@@ -170,6 +171,9 @@ fn a_new_worker_does_not_change_what_another_made_of_the_socket() {
             && sandbox.workers("ready").len() == 2
     });
     assert!(!seen.get(), "the socket was made to block under a worker that uses it");
+    // It has made of it what it makes, and will not do so when it is another program's.
+    let another = sandbox.workers("ready")[0].1;
+    until("it has begun", || sandbox.path(&another.pid().to_string()).exists());
     // Another program gets it as the contract says.
     sandbox.configure(
         "command = sleep 1000\nready_after = 20ms\nnumber_workers = 2\nbind = 127.0.0.1:0\n",

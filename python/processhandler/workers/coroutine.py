@@ -222,8 +222,11 @@ class CoroutineWorker(Worker):
         # Again and again: there may be some from the queue.
         frame.loop.call_later(frame.grace / 4, self._cut_the_silent)
 
+    _is_last = False
+
     def _finish(self) -> None:
         """Nothing more will come: the loop ends with its last task."""
+        self._is_last = True
         if not self._tasks:
             self._end()
 
@@ -232,7 +235,8 @@ class CoroutineWorker(Worker):
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
             self._here.stop()
-        if self._here.is_stopping and not self._tasks and self._open == 0:
+        # Not before: the first thread may have taken a connection that it has not handed over yet.
+        if self._is_last and not self._tasks and self._open == 0:
             self._end()
 
     def _end(self) -> None:
