@@ -102,7 +102,9 @@ fn a_log_is_rotated_by_size() {
         ("long", "app.lines = 20000\n"),
         ("user", "app.lines = 10\nuser = nobody\n"),
     ] {
-        let common = "number_workers = 3\nlog_rotate = 32KiB\nlog_keep = 1000\n";
+        // A long job takes its time, and its worker tells its last number when that is over.
+        let common =
+            "number_workers = 3\nlog_rotate = 32KiB\nlog_keep = 1000\ngraceful_timeout = 60\n";
         let sandbox = talkers(test, &format!("{common}{section}"));
         sandbox.open_to_all();
         let logs = sandbox.path("logs");

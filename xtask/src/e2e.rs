@@ -13,6 +13,10 @@ use crate::workspace::Workspace;
 /// How long the last process of a round may take to be gone, once its test has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where sandboxes lie, if there is enough of it and nobody says otherwise. What else is done on a disk, or was deleted from it,
+/// has whoever writes a pidfile or a log line wait: ten seconds were seen, and a master may be silent for five.
+const MEMORY: &str = "/dev/shm";
+
 /// How often, how wide, and which tests.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -59,13 +63,28 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result {
 fn round(workspace: &Workspace, plan: &Plan, round: u32) -> Result {
     let mark = format!("{}-{round}", std::process::id());
     let before = Before::look(&workspace.target, &mark);
-    let result = suite(plan).env(MARK, mark).run(&workspace.root);
+    let mut suite = suite(plan).env(MARK, mark);
+    if std::env::var_os("TMPDIR").is_none() && is_roomy(MEMORY) {
+        suite = suite.env("TMPDIR", MEMORY);
+    }
+    let result = suite.run(&workspace.root);
     interrupt::check()?;
     // A failing test often leaves something behind; both are worth reading.
     match (result, before.compare(PATIENCE)) {
         (Err(failed), Err(left)) => Err(Error::new(format!("{failed}; and {left}"))),
         (result, left) => result.and(left),
     }
+}
+
+/// Whether this is memory, from which programs may be run, and a good deal of it free.
+fn is_roomy(place: &str) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    const ENOUGH: u64 = 4 << 30;
+    let (Ok(kind), Ok(found)) = (rustix::fs::statfs(place), rustix::fs::statvfs(place)) else {
+        return false;
+    };
+    let runs = !found.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC);
+    kind.f_type as u64 == TMPFS && runs && found.f_bavail * found.f_frsize >= ENOUGH
 }
 
 fn suite(plan: &Plan) -> Step {
