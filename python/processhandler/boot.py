@@ -93,8 +93,10 @@ def _load(name: str) -> "tuple[Config, logging.Logger, Type[Worker]]":
     if cfg.start_dir not in sys.path:
         sys.path.insert(0, cfg.start_dir)
     kind = find(name)
-    # Looked at once; whether it is as it should be is for each worker to say, whose constructor may change it.
-    accepts(getattr(kind, "handle_request", None), 0)
+    # Looked at once, as a job's and as a connection's, with `self`; whether it is as it should be is for each worker to say, whose
+    # constructor may change it.
+    for count in (1, 4):
+        accepts(getattr(kind, "handle_request", None), count)
     return cfg, logger, kind
 
 

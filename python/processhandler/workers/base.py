@@ -455,28 +455,27 @@ def _below(jitter: Optional[int]) -> int:
     return random.randint(0, jitter)
 
 
-_seen = functools.lru_cache(maxsize=16)(inspect.signature)
-
-
-def _signature(function: Any) -> inspect.Signature:
-    """Looked at once for each, whoever asks; or each time, for what can't be remembered."""
+@functools.lru_cache(maxsize=16)
+def _takes(function: Any, count: int) -> bool:
     try:
-        return _seen(function)
-    except TypeError:
-        return inspect.signature(function)
-
-
-def accepts(handler: Any, count: int) -> bool:
-    """Whether it can be called with so many values."""
-    function = getattr(handler, "__func__", None)
-    try:
-        if function is None:
-            _signature(handler).bind(*[None] * count)
-        else:
-            _signature(function).bind(None, *[None] * count)
+        inspect.signature(function).bind(*[None] * count)
     except TypeError:
         return False
     except ValueError:
         # Nothing is known of it.
         return True
     return True
+
+
+def accepts(handler: Any, count: int) -> bool:
+    """Whether it can be called with so many values. Looked at once for each function, whoever asks."""
+    function = getattr(handler, "__func__", None)
+    if function is None:
+        function = handler
+    else:
+        count += 1
+    try:
+        return _takes(function, count)
+    except TypeError:
+        # It can't be remembered.
+        return _takes.__wrapped__(function, count)
