@@ -222,40 +222,43 @@ fn at_fork(server: &Python, what: &str) {
     fs::rename(server.path("at-fork.new"), server.path("at-fork")).unwrap();
 }
 
-/// Waits until the first of two workers has a successor that has come by the file, and nothing has happened to the other.
+/// A server whose first worker of two was killed, and then the next one forked for it did that. Another is there by now, and
+/// nothing has happened to the second.
 #[track_caller]
-fn until_replaced(server: &Python, workers: &[(u64, Process)]) {
+fn after_one_that(what: &str, test: &str, python: &str, settings: &str) -> (Python, Process) {
+    let server = start(test, python, "SyncJobs", settings);
+    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
+    at_fork(&server, what);
+    workers[0].1.signal(Signal::SIGKILL);
     until("it is replaced", || {
         let now = server.workers("ready");
         now.len() == 2 && now[0] != workers[0] && now[1] == workers[1]
     });
     assert!(!server.path("at-fork").exists());
+    (server, zygote)
+}
+
+/// The zygote has noticed nothing of it, and forks from what it has loaded once.
+#[track_caller]
+fn goes_on(server: &Python, zygote: &Process) {
+    assert_eq!((family(server).len(), zygote.is_alive()), (3, true));
+    assert_eq!(imports(server), 1);
 }
 
 fn s47_one_that_ends_before_it_can_tell_is_missed(python: &str) {
-    let server = start("missed", python, "SyncJobs", "");
-    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
-    at_fork(&server, "KILL");
-    workers[0].1.signal(Signal::SIGKILL);
-    until_replaced(&server, &workers);
+    let (server, zygote) = after_one_that("KILL", "missed", python, "");
     let why = server.why(0);
     assert_eq!((&why["cause"], &why["signal"]), (&"boot".into(), &"SIGKILL".into()), "{why}");
-    assert_eq!((family(&server).len(), zygote.is_alive()), (3, true));
-    assert_eq!(imports(&server), 1);
+    goes_on(&server, &zygote);
 }
 
 fn s47_one_that_never_tells_is_ended_alone(python: &str) {
-    let server = start("mute", python, "SyncJobs", "boot_timeout = 1\n");
-    let (workers, zygote) = (server.settled(2), zygote(&server).unwrap());
-    at_fork(&server, "STOP");
-    workers[0].1.signal(Signal::SIGKILL);
-    until_replaced(&server, &workers);
+    let (server, zygote) = after_one_that("STOP", "mute", python, "boot_timeout = 1\n");
     // Its end is not waited for.
     until("its certificate is there", || {
         server.why(0)["reason"].as_str().is_some_and(|why| why.contains("boot_timeout"))
     });
-    assert_eq!((family(&server).len(), zygote.is_alive()), (3, true));
-    assert_eq!(imports(&server), 1);
+    goes_on(&server, &zygote);
 }
 
 fn s47_nobody_outlives_a_killed_master(python: &str) {

@@ -161,9 +161,8 @@ impl Master<'_> {
             if !self.is_strange(stranger.pid) {
                 continue;
             }
-            let end = pidfd::reap_child(stranger.pid);
-            if !matches!(end, Ok(None)) {
-                if let Ok(Some((status, used))) = end {
+            if let Some(end) = pidfd::reap_child(stranger.pid).transpose() {
+                if let Ok((status, used)) = end {
                     self.miss(stranger.pid, status, used);
                 }
                 self.children.found.retain(|pid| *pid != stranger.pid);

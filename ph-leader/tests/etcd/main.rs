@@ -51,10 +51,7 @@ fn one_leads_and_the_next_follows_within_a_moment_of_its_resignation() {
 #[test]
 fn a_leader_renews_for_as_long_as_it_is_answered() {
     let etcd = Etcd::start();
-    let mut first = runner("first", &etcd);
-    let token = first.leads();
-    let mut second = runner("second", &etcd);
-    follows(&mut second, "first");
+    let (mut first, token, second) = led(&etcd);
     let second = stands_by(second);
     let begun = std::time::Instant::now();
     while begun.elapsed() < 2 * TTL {
@@ -74,10 +71,7 @@ fn a_leader_renews_for_as_long_as_it_is_answered() {
 #[test]
 fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
     let etcd = Etcd::start();
-    let mut first = runner("first", &etcd);
-    let token = first.leads();
-    let mut second = runner("second", &etcd);
-    follows(&mut second, "first");
+    let (mut first, token, second) = led(&etcd);
     let second = stands_by(second);
     assert_eq!(first.leads(), token, "renewed");
     let standing = first.campaign.standing().expect("it leads");
@@ -94,6 +88,15 @@ fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
     assert!(newcomer.join().unwrap().0 > next, "the former one is gone, with its thread");
 }
 
+/// Two candidates: the first leads, under this token, and the second follows.
+fn led(etcd: &Etcd) -> (Runner, u64, Runner) {
+    let mut first = runner("first", etcd);
+    let token = first.leads();
+    let mut second = runner("second", etcd);
+    follows(&mut second, "first");
+    (first, token, second)
+}
+
 /// The token under which it leads, and since when; its store is watched meanwhile.
 fn stands_by(mut runner: Runner) -> std::thread::JoinHandle<(u64, Instant)> {
     std::thread::spawn(move || (runner.leads(), Instant::now()))
@@ -102,10 +105,7 @@ fn stands_by(mut runner: Runner) -> std::thread::JoinHandle<(u64, Instant)> {
 #[test]
 fn a_leader_that_dies_has_a_successor_when_its_lease_is_over() {
     let etcd = Etcd::start();
-    let mut first = runner("first", &etcd);
-    let token = first.leads();
-    let mut second = runner("second", &etcd);
-    follows(&mut second, "first");
+    let (first, token, mut second) = led(&etcd);
     drop(first);
     let (next, took) = within(|| second.leads());
     assert!(next > token && took < TTL + AFTER, "{next} after {took:?}");

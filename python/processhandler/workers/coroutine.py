@@ -56,6 +56,7 @@ class CoroutineWorker(Worker):
         self._tasks: Set["asyncio.Task[None]"] = set()
         self._open = 0
         self._failure: Optional[BaseException] = None
+        self._is_last = False
         most = max(1, int(self.cfg.max_coroutines or 1))
         self._thread = threading.Thread(target=self._turn, args=(loop,), name="loop", daemon=True)
         self._thread.start()
@@ -222,22 +223,19 @@ class CoroutineWorker(Worker):
         # Again and again: there may be some from the queue.
         frame.loop.call_later(frame.grace / 4, self._cut_the_silent)
 
-    _is_last = False
-
     def _finish(self) -> None:
-        """Nothing more will come: the loop ends with its last task."""
+        """Nothing more will come: what the first thread has taken is a task by now."""
         self._is_last = True
-        if not self._tasks:
-            self._end()
+        self._end_with_the_last()
 
     def _look(self, task: "asyncio.Task[None]") -> None:
         """A task has ended."""
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
             self._here.stop()
-        # Not before: the first thread may have taken a connection that it has not handed over yet.
-        if self._is_last and not self._tasks and self._open == 0:
-            self._end()
+        self._end_with_the_last()
 
-    def _end(self) -> None:
-        asyncio.get_event_loop().stop()
+    def _end_with_the_last(self) -> None:
+        """The loop ends with its last task; not before the first thread has handed over what it has taken."""
+        if self._is_last and not self._tasks:
+            asyncio.get_event_loop().stop()
