@@ -348,7 +348,7 @@ impl Arbiter {
         arbiter.sweep_soon(then);
         arbiter.scan = arbiter.next_scan(then);
         arbiter.weigh_later(then);
-        arbiter.ready = arbiter.count_ready();
+        arbiter.ready = arbiter.seats.sums(arbiter.generation).ready;
         arbiter.deadline = arbiter.earliest();
         arbiter
     }

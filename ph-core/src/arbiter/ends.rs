@@ -16,7 +16,7 @@ impl Arbiter {
         reason: &str,
         out: &mut Vec<Action>,
     ) {
-        if let Some(seat) = self.seats.get_mut(&key.slot) {
+        if let Some(seat) = self.seats.get_mut(key.slot) {
             seat.workers.retain(|worker| worker.key != key);
             self.totals.spawned -= 1;
         }
@@ -44,7 +44,7 @@ impl Arbiter {
         status: ExitStatus,
         out: &mut Vec<Action>,
     ) {
-        let Some(seat) = self.seats.get_mut(&key.slot) else { return };
+        let Some(seat) = self.seats.get_mut(key.slot) else { return };
         let Some(at) = seat.workers.iter().position(|worker| worker.key == key) else { return };
         let worker = seat.workers.remove(at);
         let ready_for = worker.ready_for(now);
@@ -88,9 +88,7 @@ impl Arbiter {
         if unasked {
             self.crashed(now, key, worker.generation, ready_for, &cause, out);
         }
-        if self.seats.get(&key.slot).is_some_and(|seat| !seat.open && seat.workers.is_empty()) {
-            self.seats.remove(&key.slot);
-        }
+        self.seats.drop_if_gone(key.slot);
     }
 
     /// A worker's code has panicked. That is its crash, from now on: what else it has to finish must not leave its slot
@@ -154,7 +152,7 @@ impl Arbiter {
         }
         let jitter = self.jitter.next();
         let fatal = self.phase == Phase::Starting && ready_for.is_none();
-        if let Some(seat) = self.seats.get_mut(&key.slot)
+        if let Some(seat) = self.seats.get_mut(key.slot)
             && let Some(delay) = seat.crashed(ready_for, &self.policy, now, jitter)
             && !fatal
         {

@@ -16,7 +16,8 @@ impl Arbiter {
             return;
         }
         let (mut late, mut settled) = (Vec::new(), Vec::new());
-        for seat in self.seats.values_mut() {
+        for slot in self.seats.due(now) {
+            let Some(seat) = self.seats.get_mut(slot) else { continue };
             for worker in &mut seat.workers {
                 if worker.deadline().is_none_or(|at| at > now) {
                     continue;

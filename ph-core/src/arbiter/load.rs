@@ -119,7 +119,7 @@ impl Arbiter {
     pub(super) fn claimed(&mut self, key: WorkerKey, out: &mut Vec<Action>) {
         let (least, _) = self.policy.bounds();
         let too_many = self.wanted > least && self.phase == Phase::Running;
-        let Some(seat) = self.seats.get_mut(&key.slot) else { return };
+        let Some(seat) = self.seats.get_mut(key.slot) else { return };
         let alone = seat.workers.iter().filter(|worker| worker.is_active()).count() == 1;
         let open = seat.open;
         let Some(worker) = seat.worker(key) else { return };
@@ -153,13 +153,13 @@ impl Arbiter {
 
     /// One worker fewer is wanted, and it is this one.
     pub(super) fn close_seat(&mut self, slot: u32) {
-        let Some(seat) = self.seats.get_mut(&slot).filter(|seat| seat.open) else { return };
+        let Some(seat) = self.seats.get_mut(slot).filter(|seat| seat.open) else { return };
         seat.open = false;
         self.wanted -= 1;
         if let Some(reload) = &mut self.reload {
             reload.keep_number(self.wanted);
         }
-        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+        self.seats.drop_if_gone(slot);
     }
 }
 

@@ -38,13 +38,13 @@ mod request;
 mod roll;
 mod scaler;
 mod seat;
+mod seats;
 mod status;
 mod upgrade;
 mod why;
 mod worker;
 mod yielding;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
@@ -56,7 +56,7 @@ use jitter::Jitter;
 use leadership::Leadership;
 pub use policy::{Band, Lease, MAX_WORKERS, Policy};
 use scaler::Scaler;
-use seat::Seat;
+use seats::Seats;
 pub use status::{Snapshot, Totals, WorkerRow};
 pub use upgrade::Departure;
 use upgrade::Upgrade;
@@ -84,7 +84,7 @@ pub struct Arbiter {
     newest: u32,
     wanted: u32,
     scaler: Scaler,
-    seats: BTreeMap<u32, Seat>,
+    seats: Seats,
     spawned: u64,
     reload: Option<Reload>,
     /// A reload that waits for the one under way, with all who asked for it.
@@ -157,7 +157,7 @@ impl Arbiter {
             phase: Phase::New,
             generation: 1,
             newest: 1,
-            seats: BTreeMap::new(),
+            seats: Seats::default(),
             spawned: 0,
             reload: None,
             queued: None,
@@ -231,15 +231,13 @@ impl Arbiter {
         self.deadline
     }
 
-    fn earliest(&self) -> Option<Instant> {
+    fn earliest(&mut self) -> Option<Instant> {
         let spawning = matches!(self.phase, Phase::Starting | Phase::Running) && self.staffs();
-        let seats = self.seats.values().flat_map(|seat| {
-            let wait = seat.wait.filter(|_| spawning && seat.open);
-            seat.workers.iter().map(Worker::deadline).chain([wait])
-        });
+        let limit = self.seats.next_limit(self.now);
+        let wait = if spawning { self.seats.next_wait(self.now) } else { None };
         let trouble = self.trouble.as_ref().filter(|_| spawning).map(|trouble| trouble.until);
-        seats
-            .chain([trouble])
+        [limit, wait, trouble]
+            .into_iter()
             .chain(self.timers())
             .chain([self.scaler.deadline(), self.upgrade.as_ref().and_then(|it| it.deadline)])
             .flatten()
@@ -330,7 +328,7 @@ impl Arbiter {
     }
 
     fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {
-        self.seats.get_mut(&key.slot)?.worker(key)
+        self.seats.get_mut(key.slot)?.worker(key)
     }
 
     fn became_ready(&mut self, now: Instant, key: WorkerKey, out: &mut Vec<Action>) {

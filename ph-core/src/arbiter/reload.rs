@@ -8,7 +8,6 @@ use super::change::{Before, Purpose, Reload, Stage, Step};
 use super::event::{Refusal, Ticket};
 use super::policy::Policy;
 use super::request::{answer, failed};
-use super::worker::Worker;
 use super::{Arbiter, Phase};
 
 /// Former generations that may have workers at once.
@@ -138,11 +137,8 @@ impl Arbiter {
     /// A reload is over when every wanted slot has a ready worker of the new generation.
     pub(super) fn settle_reload(&mut self, now: Instant, out: &mut Vec<Action>) {
         let rolling = matches!(&self.reload, Some(Reload { stage: Stage::Rolling { .. }, .. }));
-        let generation = self.generation;
-        let fresh = |worker: &Worker| worker.is_ready() && worker.generation == generation;
-        let mut open = self.seats.values().filter(|seat| seat.open);
-        let works = self.staffs();
-        if rolling && open.all(|seat| !works || seat.workers.iter().any(fresh)) {
+        // There is nobody to wait for where nobody works.
+        if rolling && (!self.staffs() || self.seats.sums(self.generation).unrenewed == 0) {
             self.end_reload(now, &Verdict::Done, out);
         }
         if self.queued.is_some()

@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::action::{Action, LastChange, Note, Outcome, Verdict};
 use super::change::{Goal, Waiter};
 use super::event::{ScaleBy, Slots, Speed, Ticket, WorkerKey};
-use super::seat::Seat;
 use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
@@ -96,7 +95,7 @@ impl Arbiter {
         self.wake();
         let mut old = Vec::new();
         for slot in &slots {
-            let Some(seat) = self.seats.get_mut(slot) else { continue };
+            let Some(seat) = self.seats.get_mut(*slot) else { continue };
             seat.wait = None;
             for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
                 if let State::Ready { outdated, .. } = &mut worker.state {
@@ -192,7 +191,7 @@ impl Arbiter {
                 speed
             }
         };
-        let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
+        let workers = self.seats.sums(self.generation).processes as usize;
         out.push(Action::Tell(Note::Stopping { speed: next, workers }));
         self.retire_all(next, now, out);
     }
@@ -281,8 +280,8 @@ impl Arbiter {
     }
 
     /// Every wanted slot has a ready worker; of a master that others are to have them instead of, none.
-    pub(super) fn is_settled(&self) -> bool {
-        !self.staffs() || self.seats.values().filter(|seat| seat.open).all(Seat::has_ready)
+    fn is_settled(&mut self) -> bool {
+        !self.staffs() || self.seats.sums(self.generation).unserved == 0
     }
 
     /// A worker could not boot: that is the verdict for whoever waits for it.

@@ -7,12 +7,12 @@ use super::change::Stage;
 use super::event::{Speed, WorkerKey};
 use super::leadership::Leadership;
 use super::seat::Seat;
+use super::seats::Sums;
 use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
 
-/// Active workers of the whole, counted once and kept up to date through a pass.
-#[derive(Default)]
+/// What the seats come to, kept up to date through a pass.
 struct Census {
     /// Seats about which something is to be done, or that wait for it.
     restless: Vec<u32>,
@@ -31,7 +31,7 @@ impl Arbiter {
         let mut open = self.seats.values().filter(|seat| seat.open).count() as u32;
         let mut id = 0;
         while open < number {
-            let seat = self.seats.entry(id).or_insert_with(Seat::closed);
+            let seat = self.seats.get_or_make(id);
             if !seat.open {
                 seat.open = true;
                 open += 1;
@@ -45,7 +45,7 @@ impl Arbiter {
             seat.open = false;
             open -= 1;
         }
-        self.seats.retain(|_, seat| seat.open || !seat.workers.is_empty());
+        self.seats.drop_gone();
     }
 
     /// One pass over the seats. Retiring comes before spawning, so that what leaves makes room.
@@ -54,7 +54,7 @@ impl Arbiter {
             Phase::New | Phase::Over => {}
             Phase::Stopping { outcome, asked, .. } => {
                 let (outcome, asked) = (outcome.clone(), asked.clone());
-                let gone = self.seats.values().all(|seat| seat.workers.is_empty());
+                let gone = self.seats.sums(self.generation).processes == 0;
                 if gone && self.bid_farewell(now, out) {
                     let verdict = super::Verdict::Done;
                     for ticket in asked {
@@ -99,46 +99,24 @@ impl Arbiter {
         }
     }
 
-    pub(super) fn count_ready(&self) -> u32 {
-        self.census().ready
-    }
-
-    /// The one look at all seats that a decision takes.
-    fn census(&self) -> Census {
-        let mut census = Census::default();
-        for (&slot, seat) in &self.seats {
-            if !seat.is_at_rest(self.generation) {
-                census.restless.push(slot);
-            }
-            for worker in &seat.workers {
-                let (active, ready) = (worker.is_active(), worker.is_ready());
-                let current = worker.generation == self.generation;
-                census.active += u32::from(active);
-                census.ready += u32::from(ready);
-                census.current += u32::from(active && current);
-                census.former += u32::from(ready && !current);
-            }
-        }
-        census
+    fn census(&mut self) -> Census {
+        let Sums { active, ready, current, former, .. } = self.seats.sums(self.generation);
+        let restless = self.seats.restless(self.generation);
+        Census { restless, active, ready, current, former }
     }
 
     /// Asks those to leave whose seat is closed, or whose successor is ready; whether there were any.
     fn retire_leavers(&mut self, now: Instant, slots: &[u32], out: &mut Vec<Action>) -> bool {
         let before = out.len();
         let (policy, generation) = (&self.policy, self.generation);
-        for slot in slots {
+        for &slot in slots {
+            // Most of those who are to be replaced wait for their turn.
+            if self.seats.get(&slot).is_none_or(|seat| seat.leaver(generation).is_none()) {
+                continue;
+            }
             let Some(seat) = self.seats.get_mut(slot) else { continue };
-            let ready = || seat.workers.iter().filter(|other| other.is_ready());
-            let fresh = ready().any(|other| other.is_fresh(generation));
-            // A reload may have made the successor stale as well: that is no reason to keep both.
-            let last = ready().map(|other| other.key.serial).max();
-            for worker in &mut seat.workers {
-                if !seat.open && worker.is_active() {
-                    retire(worker, policy, Speed::Graceful, Why::ScaledDown, now, out);
-                } else if worker.is_stale(generation) && (fresh || last != Some(worker.key.serial))
-                {
-                    retire(worker, policy, Speed::Graceful, Why::Replaced, now, out);
-                }
+            while let Some((at, why)) = seat.leaver(generation) {
+                retire(&mut seat.workers[at], policy, Speed::Graceful, why, now, out);
             }
         }
         out.len() > before
@@ -148,10 +126,14 @@ impl Arbiter {
     fn trim(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
         let most = self.wanted.saturating_add(self.policy.max_surge);
         let policy = &self.policy;
-        for slot in census.restless.iter().rev() {
-            let Some(seat) = self.seats.get_mut(slot).filter(|seat| seat.has_ready()) else {
+        for &slot in census.restless.iter().rev() {
+            if census.active <= most {
+                return;
+            }
+            if !self.seats.get(&slot).is_some_and(Seat::has_ready) {
                 continue;
-            };
+            }
+            let Some(seat) = self.seats.get_mut(slot) else { continue };
             for worker in seat.workers.iter_mut().filter(|worker| worker.is_booting()) {
                 if census.active <= most {
                     return;
@@ -215,7 +197,7 @@ impl Arbiter {
                 }
             } else if self.wanted.saturating_sub(census.ready) < self.policy.max_unavailable {
                 let policy = &self.policy;
-                let Some(seat) = self.seats.get_mut(&slot) else { continue };
+                let Some(seat) = self.seats.get_mut(slot) else { continue };
                 for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
                     retire(worker, policy, Speed::Graceful, Why::Replaced, now, out);
                     census.ready -= 1;
@@ -256,7 +238,7 @@ impl Arbiter {
         if refused || census.active >= most {
             return false;
         }
-        let Some(seat) = self.seats.get_mut(&slot) else { return true };
+        let Some(seat) = self.seats.get_mut(slot) else { return true };
         self.spawned += 1;
         self.totals.spawned += 1;
         let worker = WorkerKey { slot, serial: self.spawned };

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::event::WorkerKey;
 use super::policy::Policy;
+use super::why::Why;
 use super::worker::{State, Worker};
 
 /// So long a worker has to be ready for the crashes before it to be forgotten.
@@ -17,7 +18,7 @@ pub(super) const STEADY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     pub(super) open: bool,
-    /// In place: a thousand seats are looked over with each decision, and nearly all have one worker.
+    /// In place: nearly all have one worker.
     pub(super) workers: SmallVec<[Worker; 1]>,
     pub(super) crashes: Crashes,
     /// No spawn before this instant.
@@ -76,6 +77,28 @@ impl Seat {
                 if self.open { active == 1 && self.has_fresh(generation) } else { active == 0 }
             }
         }
+    }
+
+    /// A worker that nothing keeps here any more, and why: the seat is closed, or its successor is ready.
+    pub(super) fn leaver(&self, generation: u32) -> Option<(usize, Why)> {
+        let ready = || self.workers.iter().filter(|other| other.is_ready());
+        let fresh = ready().any(|other| other.is_fresh(generation));
+        // A reload may have made the successor stale as well: that is no reason to keep both.
+        let last = ready().map(|other| other.key.serial).max();
+        let reason = |worker: &Worker| {
+            if !self.open && worker.is_active() {
+                return Some(Why::ScaledDown);
+            }
+            let succeeded = fresh || last != Some(worker.key.serial);
+            (worker.is_stale(generation) && succeeded).then_some(Why::Replaced)
+        };
+        let mut workers = self.workers.iter().enumerate();
+        workers.find_map(|(at, worker)| Some((at, reason(worker)?)))
+    }
+
+    /// Nobody is wanted here, and nobody is left.
+    pub(super) fn is_gone(&self) -> bool {
+        !self.open && self.workers.is_empty()
     }
 
     /// Nobody active. With `alone`, for programs that bind their own port, the last one must be gone too.

@@ -118,7 +118,7 @@ impl Arbiter {
     /// The whole state at an instant.
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let mut workers = Vec::with_capacity(self.seats.len());
-        for (&slot, seat) in &self.seats {
+        for (&slot, seat) in self.seats.iter() {
             workers.extend(seat.workers.iter().map(|worker| WorkerRow {
                 slot,
                 key: Some(worker.key),

@@ -55,7 +55,7 @@ impl Arbiter {
             Stage::Opening(term) | Stage::Leading(term) => {
                 let (term, asked) = (Some(*term), ticket.into_iter().collect());
                 let (reason, began) = (reason.to_owned(), now);
-                let workers = self.seats.values().map(|seat| seat.workers.len()).sum();
+                let workers = self.seats.sums(self.generation).processes as usize;
                 out.push(Action::Tell(Note::Yielding { reason: reason.clone(), workers }));
                 lead.stage = Stage::Leaving { term, reason, began, asked };
                 if !matches!(self.phase, Phase::Stopping { .. } | Phase::Over) {
@@ -107,7 +107,7 @@ impl Arbiter {
                 super::roll::retire(worker, policy, Speed::Graceful, Why::Leadership, now, out);
             }
         }
-        if self.seats.values().any(|seat| !seat.workers.is_empty()) {
+        if self.seats.sums(self.generation).processes > 0 {
             return;
         }
         let Some(lead) = &mut self.lead else { return };
