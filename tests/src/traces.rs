@@ -51,6 +51,11 @@ impl Sandbox {
         running(|process| process.runs_in(self.folder()) || process.title().ends_with(&title))
     }
 
+    /// How many of them have this title. One that was forked is no other program before its exec.
+    pub fn titled(&self, title: &str) -> usize {
+        self.processes().iter().filter(|process| process.title() == title).count()
+    }
+
     /// Nothing half-started, nothing left: no process, no pidfile, no socket. The lock's file is never unlinked.
     #[track_caller]
     pub fn nothing_runs(&self) {

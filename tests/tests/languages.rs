@@ -68,13 +68,9 @@ fn s31_a_killed_worker_is_replaced_and_the_other_notices_nothing(language: Langu
 /// With a process in the group of each.
 #[track_caller]
 fn master_killed(sandbox: &Python) {
-    // One that was forked is not that program yet.
-    let family = until_some("each has its child", || {
-        let family = sandbox.processes();
-        let sleeping = family.iter().filter(|it| it.title() == "sleep 1001").count();
-        (sleeping == 2).then_some(family)
-    });
+    until("each has its child", || sandbox.titled("sleep 1001") == 2);
     sandbox.adopt_all();
+    let family = sandbox.processes();
     let began = Instant::now();
     sandbox.master().signal(Signal::SIGKILL);
     until("nobody is left", || !family.iter().any(|it| it.is_alive()));

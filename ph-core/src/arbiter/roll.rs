@@ -7,22 +7,10 @@ use super::change::Stage;
 use super::event::{Speed, WorkerKey};
 use super::leadership::Leadership;
 use super::seat::Seat;
-use super::seats::Sums;
+use super::seats::Seats;
 use super::why::Why;
 use super::worker::{State, Worker};
 use super::{Arbiter, Phase};
-
-/// What the seats come to, kept up to date through a pass.
-struct Census {
-    /// Seats about which something is to be done, or that wait for it.
-    restless: Vec<u32>,
-    active: u32,
-    ready: u32,
-    /// Active ones of the generation that is wanted.
-    current: u32,
-    /// Ready ones of another.
-    former: u32,
-}
 
 impl Arbiter {
     /// Opens seats, lowest free id first, or closes them, highest id first, until `number` are open.
@@ -79,30 +67,23 @@ impl Arbiter {
                 }
             }
             Phase::Starting | Phase::Running => {
-                let mut census = self.census();
-                self.ready = census.ready;
-                if census.restless.is_empty() {
+                let mut restless = self.seats.restless(self.generation);
+                if restless.is_empty() {
                     self.end_relief(now);
                     // With the wish goes the trouble of fulfilling it.
                     self.trouble = None;
-                    return;
+                } else {
+                    if self.retire_leavers(now, &restless, out) {
+                        restless = self.seats.restless(self.generation);
+                    }
+                    self.trim(now, &restless, out);
+                    self.fill(now, &restless, out);
+                    self.replace(now, &restless, out);
                 }
-                if self.retire_leavers(now, &census.restless, out) {
-                    census = self.census();
-                }
-                self.trim(now, &mut census, out);
-                self.fill(now, &mut census, out);
-                self.replace(now, &mut census, out);
                 // Those who were asked to leave share in nothing any more.
-                self.ready = census.ready;
+                self.ready = self.seats.sums(self.generation).ready;
             }
         }
-    }
-
-    fn census(&mut self) -> Census {
-        let Sums { active, ready, current, former, .. } = self.seats.sums(self.generation);
-        let restless = self.seats.restless(self.generation);
-        Census { restless, active, ready, current, former }
     }
 
     /// Asks those to leave whose seat is closed, or whose successor is ready; whether there were any.
@@ -110,12 +91,10 @@ impl Arbiter {
         let before = out.len();
         let (policy, generation) = (&self.policy, self.generation);
         for &slot in slots {
-            // Most of those who are to be replaced wait for their turn.
-            if self.seats.get(&slot).is_none_or(|seat| seat.leaver(generation).is_none()) {
-                continue;
-            }
-            let Some(seat) = self.seats.get_mut(slot) else { continue };
-            while let Some((at, why)) = seat.leaver(generation) {
+            // Most of those who are to be replaced wait for their turn, and are not lent for nothing.
+            let leaver = |seats: &Seats| seats.get(&slot).and_then(|seat| seat.leaver(generation));
+            while let Some((at, why)) = leaver(&self.seats) {
+                let Some(seat) = self.seats.get_mut(slot) else { break };
                 retire(&mut seat.workers[at], policy, Speed::Graceful, why, now, out);
             }
         }
@@ -123,54 +102,51 @@ impl Arbiter {
     }
 
     /// The number wanted, or the surge allowed, went down under successors that still boot: they go first.
-    fn trim(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
+    fn trim(&mut self, now: Instant, slots: &[u32], out: &mut Vec<Action>) {
         let most = self.wanted.saturating_add(self.policy.max_surge);
+        let mut excess = self.seats.sums(self.generation).active.saturating_sub(most);
         let policy = &self.policy;
-        for &slot in census.restless.iter().rev() {
-            if census.active <= most {
+        for &slot in slots.iter().rev() {
+            if excess == 0 {
                 return;
             }
-            if !self.seats.get(&slot).is_some_and(Seat::has_ready) {
+            let Some(seat) = self.seats.get_mut(slot).filter(|seat| seat.has_ready()) else {
                 continue;
-            }
-            let Some(seat) = self.seats.get_mut(slot) else { continue };
-            for worker in seat.workers.iter_mut().filter(|worker| worker.is_booting()) {
-                if census.active <= most {
-                    return;
-                }
+            };
+            let booting = seat.workers.iter_mut().filter(|worker| worker.is_booting());
+            for worker in booting.take(excess as usize) {
                 retire(worker, policy, Speed::Graceful, Why::ScaledDown, now, out);
-                census.active -= 1;
-                census.current -= u32::from(worker.generation == self.generation);
+                excess -= 1;
             }
         }
     }
 
     /// Spawns for the seats that have nobody.
-    fn fill(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
+    fn fill(&mut self, now: Instant, slots: &[u32], out: &mut Vec<Action>) {
         let alone = self.policy.max_surge == 0;
-        let vacant =
-            self.pick(&census.restless, |seat| seat.is_vacant(alone) && seat.may_spawn(now));
+        let vacant = self.pick(slots, |seat| seat.is_vacant(alone) && seat.may_spawn(now));
         for slot in vacant {
+            let sums = self.seats.sums(self.generation);
             // While a canary is tried, the service is kept up by what is known to work.
             let generation = match &self.reload {
-                Some(reload) if census.current > 0 => match &reload.stage {
-                    Stage::Canary { before, .. } if census.former > 0 => before.generation,
+                Some(reload) if sums.current > 0 => match &reload.stage {
+                    Stage::Canary { before, .. } if sums.former > 0 => before.generation,
                     Stage::Canary { .. } => return,
                     _ => self.generation,
                 },
                 _ => self.generation,
             };
-            if !self.spawn(now, slot, generation, census, out) {
+            if !self.spawn(now, slot, generation, out) {
                 return;
             }
         }
     }
 
     /// Moves stale seats on: a successor beside the old worker, or the old one out of the way first.
-    fn replace(&mut self, now: Instant, census: &mut Census, out: &mut Vec<Action>) {
+    fn replace(&mut self, now: Instant, slots: &[u32], out: &mut Vec<Action>) {
         self.end_relief(now);
         let generation = self.generation;
-        let mut stale = self.pick(&census.restless, |seat| {
+        let mut stale = self.pick(slots, |seat| {
             seat.open && seat.may_spawn(now) && seat.has_ready() && !seat.has_fresh(generation)
         });
         // Of an older generation first, then who has been there longest: or those who recycle fast starve the rest.
@@ -181,7 +157,7 @@ impl Arbiter {
             oldest.map(|worker| (worker.generation == generation, worker.key.serial))
         });
         for slot in stale {
-            if self.canary_is_out(census) {
+            if self.canary_is_out() {
                 return;
             }
             let heavy = self.seats.get(&slot).is_some_and(|seat| {
@@ -190,20 +166,19 @@ impl Arbiter {
             if heavy && self.relieved.is_some() {
                 continue;
             }
-            let room = census.active < self.wanted.saturating_add(self.policy.max_surge);
+            let sums = self.seats.sums(generation);
+            let room = sums.active < self.wanted.saturating_add(self.policy.max_surge);
             if self.policy.max_surge > 0 && room {
-                if !self.spawn(now, slot, generation, census, out) {
+                if !self.spawn(now, slot, generation, out) {
                     return;
                 }
-            } else if self.wanted.saturating_sub(census.ready) < self.policy.max_unavailable {
+            } else if self.wanted.saturating_sub(sums.ready) < self.policy.max_unavailable {
                 let policy = &self.policy;
                 let Some(seat) = self.seats.get_mut(slot) else { continue };
                 for worker in seat.workers.iter_mut().filter(|worker| worker.is_ready()) {
                     retire(worker, policy, Speed::Graceful, Why::Replaced, now, out);
-                    census.ready -= 1;
-                    census.active -= 1;
                 }
-                if self.policy.max_surge > 0 && !self.spawn(now, slot, generation, census, out) {
+                if self.policy.max_surge > 0 && !self.spawn(now, slot, generation, out) {
                     return;
                 }
             } else {
@@ -216,26 +191,20 @@ impl Arbiter {
     }
 
     /// A canary goes alone: while it boots, or while its place is made, nothing else changes.
-    fn canary_is_out(&self, census: &Census) -> bool {
+    fn canary_is_out(&mut self) -> bool {
+        let sums = self.seats.sums(self.generation);
         let canary = self.reload.as_ref().is_some_and(|reload| match &reload.stage {
             Stage::Canary { .. } => true,
             Stage::Reading | Stage::Rolling { .. } => false,
         });
-        canary && (census.current > 0 || census.ready < self.wanted)
+        canary && (sums.current > 0 || sums.ready < self.wanted)
     }
 
     /// Spawns within the budget; `false` when there is none left.
-    fn spawn(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        generation: u32,
-        census: &mut Census,
-        out: &mut Vec<Action>,
-    ) -> bool {
+    fn spawn(&mut self, now: Instant, slot: u32, generation: u32, out: &mut Vec<Action>) -> bool {
         let most = self.wanted.saturating_add(self.policy.max_surge);
         let refused = self.trouble.as_ref().is_some_and(|trouble| trouble.until > now);
-        if refused || census.active >= most {
+        if refused || self.seats.sums(self.generation).active >= most {
             return false;
         }
         let Some(seat) = self.seats.get_mut(slot) else { return true };
@@ -244,8 +213,6 @@ impl Arbiter {
         let worker = WorkerKey { slot, serial: self.spawned };
         seat.wait = None;
         seat.workers.push(Worker::new(worker, generation, &self.policy, now));
-        census.active += 1;
-        census.current += u32::from(generation == self.generation);
         out.push(Action::Spawn { worker, generation });
         true
     }

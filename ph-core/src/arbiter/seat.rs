@@ -70,13 +70,8 @@ impl Seat {
 
     /// One worker, a fresh one, if it is wanted; nobody active, if it is not.
     pub(super) fn is_at_rest(&self, generation: u32) -> bool {
-        match &self.workers[..] {
-            [only] if self.open => only.is_fresh(generation),
-            workers => {
-                let active = workers.iter().filter(|worker| worker.is_active()).count();
-                if self.open { active == 1 && self.has_fresh(generation) } else { active == 0 }
-            }
-        }
+        let active = self.workers.iter().filter(|worker| worker.is_active()).count();
+        if self.open { active == 1 && self.has_fresh(generation) } else { active == 0 }
     }
 
     /// A worker that nothing keeps here any more, and why: the seat is closed, or its successor is ready.

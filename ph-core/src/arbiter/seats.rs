@@ -4,7 +4,6 @@
 //! kept in sums. A seat that was lent to be changed is counted anew before the sums are looked at again, whatever was
 //! done to it, so no change can be missed by them.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 use std::time::Instant;
@@ -77,10 +76,7 @@ impl Seats {
     /// Lends the seat of a slot, which is made closed if there is none.
     pub(super) fn get_or_make(&mut self, slot: u32) -> &mut Seat {
         self.lent.push(slot);
-        match self.seats.entry(slot) {
-            Entry::Occupied(seat) => seat.into_mut(),
-            Entry::Vacant(place) => place.insert(Seat::closed()),
-        }
+        self.seats.entry(slot).or_insert_with(Seat::closed)
     }
 
     pub(super) fn insert(&mut self, slot: u32, seat: Seat) {
@@ -136,6 +132,9 @@ impl Seats {
     fn count(&mut self, generation: u32) {
         if std::mem::replace(&mut self.generation, generation) != generation {
             self.all_lent = true;
+        }
+        if self.lent.is_empty() && !self.all_lent {
+            return;
         }
         let mut lent = std::mem::take(&mut self.lent);
         if std::mem::take(&mut self.all_lent) {
