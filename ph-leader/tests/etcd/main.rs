@@ -77,6 +77,8 @@ fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
     let standing = first.campaign.standing().expect("it leads");
     // It renews no more, and works on until its deadline.
     etcd.must("lease/revoke", &format!(r#"{{"ID":"{}"}}"#, standing.lease));
+    // The other may see the renewal only now, too: it is to know of it for longer than who comes later.
+    std::thread::sleep(TTL / 4);
     let mut newcomer = runner("newcomer", &etcd);
     assert_eq!(newcomer.hears(), Event::Unknown);
     let newcomer = stands_by(newcomer);
