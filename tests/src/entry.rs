@@ -18,9 +18,12 @@ pub struct Entry {
 }
 
 impl Sandbox {
-    /// Every whole line of the journal, in order.
+    /// Every whole line of the journal, in order of time: a process looks at the clock before it
+    /// writes, and another may write in between.
     pub fn entries(&self) -> Vec<Entry> {
-        self.lines("journal").lines().filter_map(entry).collect()
+        let mut entries: Vec<Entry> = self.lines("journal").lines().filter_map(entry).collect();
+        entries.sort_by_key(|entry| entry.at);
+        entries
     }
 
     /// Those that tell this.
