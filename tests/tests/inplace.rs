@@ -57,7 +57,7 @@ fn s23_upgrades_of_pid_1_lose_no_connection_that_stays(class: &str) {
 }
 
 fn s21_upgrades_in_place_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::start("inplace", class, &(load::with_room(FIVE, class) + INPLACE));
+    let echo = Echo::run("inplace", class, &(load::with_room(FIVE, class) + INPLACE));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);

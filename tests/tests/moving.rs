@@ -20,7 +20,7 @@ const FIVE: &str = "number_workers = 5\ngraceful_timeout = 15\n";
 fn s17_reloads_cost_no_connection_that_stays(class: &str) {
     let workers = load::enough(class);
     let settings = format!("number_workers = {workers}\ngraceful_timeout = 15\n");
-    let echo = Echo::start("reloads", class, &settings);
+    let echo = Echo::run("reloads", class, &settings);
     let served = load::kept(&echo, || {
         for _ in 0..20 {
             echo.ok(&["reload"]);
@@ -37,7 +37,7 @@ fn s17_reloads_cost_no_connection_that_stays(class: &str) {
 #[test]
 fn s17_reloads_from_class_to_class_cost_no_connection_that_stays() {
     let settings = format!("number_workers = {}\ngraceful_timeout = 15\n", load::enough("sync"));
-    let echo = Echo::start("classes", "sync", &settings);
+    let echo = Echo::run("classes", "sync", &settings);
     let served = load::kept(&echo, || {
         for class in CLASSES.iter().cycle().take(20) {
             echo.becomes(class, &settings);

@@ -53,7 +53,7 @@ fn s27_max_requests_costs_no_connection_that_stays(class: &str) {
     let workers = load::enough(class);
     let settings =
         format!("number_workers = {workers}\nmax_requests = 40\nmax_requests_jitter = 20\n");
-    let echo = Echo::start("kept", class, &settings);
+    let echo = Echo::run("kept", class, &settings);
     load::kept(&echo, || {
         until("workers are replaced", || {
             let ready = echo.ready();

@@ -52,7 +52,7 @@ fn s21_upgrades_lose_no_short_connection(class: &str) {
 }
 
 fn s21_upgrades_lose_no_connection_that_stays(class: &str) {
-    let echo = Echo::start("stay", class, &load::with_room(FIVE, class));
+    let echo = Echo::run("stay", class, &load::with_room(FIVE, class));
     let served = load::kept(&echo, || upgrades(&echo));
     assert!(served > 50, "{served} were served");
     echo.ok(&["stop"]);
