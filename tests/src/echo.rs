@@ -72,9 +72,8 @@ impl Echo {
         Self::of(sandbox)
     }
 
-    /// The same in the foreground, in the session of the tests: for clients that keep every processor busy. Between
-    /// sessions, Linux shares the processors evenly and each processor by what runs there (autogroups, sched(7)), and
-    /// a daemon whose workers are on another processor was seen to wait for 1 to 22 s for its turn.
+    /// The same in the foreground, in the session of the tests: for clients that keep every processor busy. They let the
+    /// server go first, which means nothing between sessions (autogroups, sched(7)).
     #[track_caller]
     pub fn run(test: &str, class: &str, settings: &str) -> Self {
         let mut sandbox = Self::sandbox(test, class, settings);
