@@ -5,6 +5,7 @@ mod claim;
 mod gunicorn;
 mod load;
 mod loss;
+mod ranks;
 mod reloads;
 mod replacement;
 mod server;
