@@ -41,6 +41,7 @@ impl JobWorker for Writer {
         // None under `leader = none`: then nobody else writes.
         let token = cx.fencing_token().unwrap_or(0);
         // Between the look at the lease, which came before this job, and the write: a good place to be stopped in.
+        tracing::debug!(token, "about to write");
         cx.sleep(self.pause);
         let mut store = TcpStream::connect(&self.store)?;
         writeln!(store, "{token} {} {}", std::process::id(), self.written)?;

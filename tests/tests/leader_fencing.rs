@@ -19,7 +19,7 @@ fn s50_a_paused_leader_that_goes_on_is_refused_by_the_store() {
     until("the store listens", || !told(&store, "listens on").is_empty());
     let section = format!(
         "leader = etcd\nleader_key = fencing\nleader_ttl = 2\nleader_endpoints = {}\n\
-         app.store = 127.0.0.1:{port}\napp.pause_ms = 300\n",
+         app.store = 127.0.0.1:{port}\napp.pause_ms = 1000\nlog_level = debug\n",
         etcd.address()
     );
     let first = Sandbox::for_program("examples/fencing", "fencing-1", &section);
@@ -32,8 +32,12 @@ fn s50_a_paused_leader_that_goes_on_is_refused_by_the_store() {
     let others = [&status["pid"], &status["guard_pid"], &status["leadership"]["elector_pid"]];
     let others: Vec<Process> = others.map(pid).to_vec();
     let old = status["leadership"]["token"].as_u64().unwrap();
-    until("the first writes", || told(&store, "taken").len() > 1);
-    // As a machine that is suspended. The worker is within its pause nearly all of its time.
+    until("the first has written and is about to write again", || {
+        let begun = first.read("app.log").matches("about to write").count();
+        let written = told(&store, "taken").len();
+        written > 0 && begun > written
+    });
+    // As a machine that is suspended. The worker is in the pause before its write.
     worker.signal(Signal::SIGSTOP);
     others.iter().for_each(|process| process.signal(Signal::SIGSTOP));
     second.leads(1);
