@@ -5,7 +5,6 @@ mod claim;
 mod gunicorn;
 mod load;
 mod loss;
-mod ranks;
 mod reloads;
 mod replacement;
 mod server;

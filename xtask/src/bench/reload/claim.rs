@@ -15,10 +15,8 @@ pub(super) struct Figures {
 enum Target {
     /// Ours alone.
     AtMost(f64),
-    /// Not above what nginx did in the same run; whether it is, others have found out.
-    NotAboveNginx {
-        is_above: bool,
-    },
+    /// Ours, against what nginx did in the same run.
+    AtMostNginx,
     None,
 }
 
@@ -41,14 +39,8 @@ impl Claim {
     }
 
     /// Nothing is claimed where nginx is not installed.
-    pub(super) fn not_above_nginx(
-        what: impl Into<String>,
-        unit: Unit,
-        is_above: bool,
-        figures: Figures,
-    ) -> Self {
-        let missing = figures.nginx.is_nan();
-        let target = if missing { Target::None } else { Target::NotAboveNginx { is_above } };
+    pub(super) fn at_most_nginx(what: impl Into<String>, unit: Unit, figures: Figures) -> Self {
+        let target = if figures.nginx.is_nan() { Target::None } else { Target::AtMostNginx };
         Self { what: what.into(), unit, figures, target }
     }
 
@@ -58,11 +50,12 @@ impl Claim {
     }
 
     fn is_met(&self) -> Option<bool> {
-        match self.target {
-            Target::AtMost(most) => Some(self.figures.ours <= most),
-            Target::NotAboveNginx { is_above } => Some(!is_above),
-            Target::None => None,
-        }
+        let most = match self.target {
+            Target::AtMost(most) => most,
+            Target::AtMostNginx => self.figures.nginx,
+            Target::None => return None,
+        };
+        Some(self.figures.ours <= most)
     }
 
     pub(super) fn is_missed(&self) -> bool {
@@ -73,7 +66,7 @@ impl Claim {
         let Figures { ours, nginx, gunicorn } = self.figures;
         let target = match self.target {
             Target::AtMost(most) => format!("<= {}", self.unit.show(most)),
-            Target::NotAboveNginx { .. } => "<= nginx's".to_owned(),
+            Target::AtMostNginx => "<= nginx's".to_owned(),
             Target::None => String::new(),
         };
         let [ours, nginx, gunicorn] = [ours, nginx, gunicorn].map(|it| self.unit.show(it));
@@ -104,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_row_has_all_sides_and_a_verdict() {
-        let claim = Claim::not_above_nginx("a", Unit::Seconds, false, FIGURES);
+        let claim = Claim::at_most_nginx("a", Unit::Seconds, FIGURES);
         let table = layout(&[claim]);
         let words: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(words, ["a", "5.00", "ms", "6.00", "ms", "-", "<=", "nginx's", "ok"]);
@@ -114,11 +107,10 @@ mod tests {
     fn a_claim_is_met_missed_or_not_made() {
         let at_most = |most| Claim::at_most("a", Unit::Seconds, most, FIGURES);
         assert!(!at_most(0.005).is_missed() && at_most(0.004).is_missed());
-        let against = |nginx, is_above| {
-            Claim::not_above_nginx("a", Unit::Seconds, is_above, Figures { nginx, ..FIGURES })
-        };
-        assert!(!against(0.006, false).is_missed() && against(0.004, true).is_missed());
-        assert_eq!(against(f64::NAN, true).is_met(), None, "nobody to compare with");
+        let against =
+            |nginx| Claim::at_most_nginx("a", Unit::Seconds, Figures { nginx, ..FIGURES });
+        assert!(!against(0.005).is_missed() && against(0.004).is_missed());
+        assert_eq!(against(f64::NAN).is_met(), None, "nobody to compare with");
         assert_eq!(Claim::plain("a", Unit::Seconds, FIGURES).is_met(), None);
         let unmeasured = Claim::at_most("a", Unit::Count, 0.0, Figures::alone(f64::NAN));
         assert!(unmeasured.is_missed(), "a claim about ours needs a figure");

@@ -43,12 +43,12 @@ impl Load {
 }
 
 impl Manner {
-    /// The classes of ours that are measured. The first stands beside the rivals: as a worker of nginx's, it has many
-    /// connections at a time and seldom sleeps. A `sync` worker and its clients sleep by turns, so that the longest
-    /// wait is, with and without a reload, that for a halted processor to go on: milliseconds on a virtual one.
+    /// The classes of ours that are measured. The first is the one to choose for such clients, and
+    /// stands beside the rivals: one that takes a connection by one thread and serves it by another
+    /// has short ones wait for a processor twice.
     pub(super) fn classes(self) -> &'static [&'static str] {
         match self {
-            Self::New => &["async", "sync", "thread"],
+            Self::New => &["sync", "async", "thread"],
             Self::Kept { .. } => &["async", "thread"],
         }
     }

@@ -6,7 +6,7 @@ use super::claim::{Claim, Figures};
 use super::load::Manner;
 use super::server::Server;
 use super::tally::Tally;
-use super::{Bench, middle, ranks, reloads};
+use super::{Bench, middle, reloads};
 use crate::bench::table::Unit;
 use crate::error::Result;
 
@@ -24,9 +24,7 @@ Lost is a request that was refused, reset, closed before its whole answer, answe
 anything but its own path. Clients heed `Connection: close` and open another connection, which loses
 nothing but the requests sent behind that answer. What was sent on a connection that ends without a word is lost: these
 clients do not send it again, as nobody may who does not know whether it was done. A wait is the time between two
-answers to a client; of each reload (or half second without) the longest counts, and of all those the median is
-shown. Ours is missed when those of our reloads are longer than nginx's by more than chance explains (a rank-sum test,
-one in a hundred).";
+answers to a client; of each reload (or half second without) the longest counts, and of all those the median.";
 
 pub(super) fn with_new_connections(bench: &Bench) -> Result<Vec<Claim>> {
     measure(bench, Manner::New, "8 clients, a connection each")
@@ -92,7 +90,7 @@ fn claims(tallies: &[Option<Tally>], manner: Manner, what: &str) -> Vec<Claim> {
         }
         let wait = format!("  longest wait in a reload, {class}");
         let wait = if at == 0 && manner.is_patient() {
-            Claim::not_above_nginx(wait, Unit::Seconds, is_longer(ours, nginx), figures(longest))
+            Claim::at_most_nginx(wait, Unit::Seconds, figures(longest))
         } else {
             Claim::plain(wait, Unit::Seconds, figures(longest))
         };
@@ -102,12 +100,6 @@ fn claims(tallies: &[Option<Tally>], manner: Manner, what: &str) -> Vec<Claim> {
         claims.push(plain("    the worst time without", Unit::Seconds, worst_anyway));
     }
     claims
-}
-
-/// By more than chance: two medians of some milliseconds differ by some tenths from run to run.
-fn is_longer(ours: &Option<Tally>, nginx: &Option<Tally>) -> bool {
-    let (Some(ours), Some(nginx)) = (ours, nginx) else { return false };
-    ranks::greater(&ours.reloaded, &nginx.reloaded)
 }
 
 /// What is told of a server.
