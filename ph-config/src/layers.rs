@@ -105,9 +105,11 @@ impl Layers {
 
     /// One key, by any of its names.
     pub fn get(&self, name: &str) -> Option<&Effective> {
-        let name = name.to_lowercase();
-        let name = key::find(&name).map_or(name.as_str(), |key| key.name);
-        self.entries.iter().find(|entry| entry.key == name)
+        let find = |name: &str| self.entries.iter().find(|entry| entry.key == name);
+        find(name).or_else(|| {
+            let name = name.to_lowercase();
+            find(key::find(&name).map_or(name.as_str(), |key| key.name))
+        })
     }
 
     /// Whether anything but the default sets the key.
@@ -205,15 +207,18 @@ impl Layers {
 
     /// Fills in the keys that follow from others; they may say so themselves, by `none` or nothing.
     fn derive(&mut self) {
-        let texts: BTreeMap<String, String> =
-            self.entries.iter().map(|entry| (entry.key.clone(), entry.text.clone())).collect();
-        let text = |name: &str| texts.get(name).cloned().unwrap_or_default();
-        for entry in &mut self.entries {
-            if let Some(DefaultValue::Derived { from, .. }) = entry.reference.map(|key| key.default)
-                && is_none(&entry.text)
-                && !entry.faulty
-            {
-                entry.text = from(&text);
+        let find = |name: &str| self.entries.iter().find(|entry| entry.key == name);
+        let text = |name: &str| find(name).map(|entry| entry.text.clone()).unwrap_or_default();
+        let derived = |entry: &Effective| match entry.reference?.default {
+            DefaultValue::Derived { from, .. } if is_none(&entry.text) && !entry.faulty => {
+                Some(from(&text))
+            }
+            _ => None,
+        };
+        let derived: Vec<Option<String>> = self.entries.iter().map(derived).collect();
+        for (entry, text) in self.entries.iter_mut().zip(derived) {
+            if let Some(text) = text {
+                entry.text = text;
                 entry.origin = Origin::Default;
             }
         }

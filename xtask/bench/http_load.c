@@ -6,7 +6,8 @@
  * Each byte of the standard input begins a new stretch of time. They begin nothing more when that input ends, or after a
  * minute, hear what is under way to its end, and print:
  *
- *   longest NANOSECONDS              for each stretch, also before the first byte: the longest time between two answers to a client
+ *   longest NANOSECONDS              for each stretch, also before the first byte: the longest time between two answers to a client,
+ *                                    counted in each stretch that it reaches into
  *   answers ANSWERS                  whole and right ones
  *   lost REFUSED RESET CLOSED WRONG LATE
  *   closes POLITE                    answers that said "Connection: close" where their client would have gone on
@@ -27,7 +28,7 @@
 
 #include "client.h"
 
-enum { MOST_CLIENTS = 256, ROOM = 16384, PATH = 32 };
+enum { MOST_CLIENTS = 256, MOST_STRETCHES = 256, ROOM = 16384, PATH = 32 };
 enum loss { REFUSED, RESET, CLOSED, WRONG, LATE, LOSSES };
 
 /* A tick is 100 ms in which we ran. When the whole machine stood still, nobody was late. */
@@ -51,8 +52,13 @@ enum answer { PART, WHOLE, LAST, NONSENSE };
 static struct client clients[MOST_CLIENTS];
 static int set, anew, depth;
 static long answers, polite, lost[LOSSES];
-static int64_t longest;
 static long tick;
+
+/* The last is the one that goes on. */
+static struct stretch {
+	int64_t began, longest;
+} stretches[MOST_STRETCHES];
+static int stretch;
 
 static void fail(const char *what)
 {
@@ -73,8 +79,12 @@ static void waited(struct client *c)
 {
 	int64_t moment = now();
 
-	if (moment - c->since > longest)
-		longest = moment - c->since;
+	for (int i = stretch; i >= 0; i--) {
+		if (moment - c->since > stretches[i].longest)
+			stretches[i].longest = moment - c->since;
+		if (stretches[i].began <= c->since)
+			break;
+	}
 	c->since = moment;
 	c->tick = tick;
 }
@@ -213,10 +223,13 @@ static void serve(struct client *c, int over)
 		ask(c);
 }
 
-static void end_stretch(void)
+static void begin_stretch(void)
 {
-	printf("longest %lld\n", (long long)longest);
-	longest = 0;
+	if (++stretch == MOST_STRETCHES) {
+		errno = E2BIG;
+		fail("too many stretches");
+	}
+	stretches[stretch].began = now();
 }
 
 /* Whether the input has ended. */
@@ -226,7 +239,7 @@ static int heed_input(void)
 	ssize_t count = read(0, bytes, sizeof bytes);
 
 	for (ssize_t i = 0; i < count; i++)
-		end_stretch();
+		begin_stretch();
 	return count <= 0;
 }
 
@@ -253,6 +266,7 @@ static void run(int count)
 	struct epoll_event events[MOST_CLIENTS], input = { .events = EPOLLIN };
 	int over = 0;
 
+	stretches[0].began = moment;
 	if (epoll_ctl(set, EPOLL_CTL_ADD, 0, &input) < 0)
 		fail("epoll_ctl");
 	for (int i = 0; i < count; i++)
@@ -275,7 +289,6 @@ static void run(int count)
 			}
 		}
 	}
-	end_stretch();
 }
 
 int main(int argc, char **argv)
@@ -291,6 +304,8 @@ int main(int argc, char **argv)
 	aim(port);
 	set = epoll_create1(EPOLL_CLOEXEC);
 	run(count);
+	for (int i = 0; i <= stretch; i++)
+		printf("longest %lld\n", (long long)stretches[i].longest);
 	printf("answers %ld\n", answers);
 	printf("lost %ld %ld %ld %ld %ld\n", lost[REFUSED], lost[RESET], lost[CLOSED], lost[WRONG], lost[LATE]);
 	printf("closes %ld\n", polite);

@@ -24,7 +24,8 @@ Lost is a request that was refused, reset, closed before its whole answer, answe
 anything but its own path. Clients heed `Connection: close` and open another connection, which loses
 nothing but the requests sent behind that answer. What was sent on a connection that ends without a word is lost: these
 clients do not send it again, as nobody may who does not know whether it was done. A wait is the time between two
-answers to a client; of each reload (or half second without) the longest counts, and of all those the median.";
+answers to a client. Of each reload, from HUP until the last of the old workers has gone, the longest counts that
+reaches into it, and of all those the median; so for as long a time without one, half a second later.";
 
 pub(super) fn with_new_connections(bench: &Bench) -> Result<Vec<Claim>> {
     measure(bench, Manner::New, "8 clients, a connection each")
@@ -52,7 +53,12 @@ fn measure(bench: &Bench, manner: Manner, what: &str) -> Result<Vec<Claim>> {
             // Each time in the other direction.
             let at = if turn % 2 == 0 { place } else { servers.len() - 1 - place };
             let Some(server) = &mut servers[at] else { continue };
-            let tally = bench.load.during(server, manner, reloads::some)?;
+            let mut took = Vec::new();
+            let mut tally = bench.load.during(server, manner, |server, clients| {
+                took = reloads::some(server, clients)?;
+                Ok(())
+            })?;
+            tally.took = took;
             *tallies[at].get_or_insert_default() += tally;
         }
     }
@@ -95,9 +101,10 @@ fn claims(tallies: &[Option<Tally>], manner: Manner, what: &str) -> Vec<Claim> {
             Claim::plain(wait, Unit::Seconds, figures(longest))
         };
         claims.push(wait);
-        claims.push(plain("    without a reload", Unit::Seconds, longest_anyway));
-        claims.push(plain("    the worst reload", Unit::Seconds, worst));
-        claims.push(plain("    the worst time without", Unit::Seconds, worst_anyway));
+        claims.push(plain("    in as long without one", Unit::Seconds, longest_anyway));
+        claims.push(plain("    in the worst reload", Unit::Seconds, worst));
+        claims.push(plain("    in the worst time without", Unit::Seconds, worst_anyway));
+        claims.push(plain("    a reload takes", Unit::Seconds, length));
     }
     claims
 }
@@ -123,6 +130,10 @@ fn longest(tally: &Tally) -> f64 {
 
 fn longest_anyway(tally: &Tally) -> f64 {
     middle(&tally.undisturbed, Duration::as_secs_f64)
+}
+
+fn length(tally: &Tally) -> f64 {
+    middle(&tally.took, Duration::as_secs_f64)
 }
 
 fn worst(tally: &Tally) -> f64 {

@@ -13,23 +13,30 @@ pub(super) const COUNT: usize = 10;
 /// The turns of a round, each with its part of the reloads.
 pub(super) const TURNS: usize = 5;
 
-/// From one to the next, unless the former takes longer.
+/// After each, and after the time without one.
 const PACE: Duration = Duration::from_millis(500);
 
-/// For each of them first a stretch in which nothing happens, and then one that it begins; complete
-/// before the next. So what else goes on on the machine goes on in both.
-pub(super) fn some(server: &mut Server, clients: &mut Clients) -> Result {
-    let mut due = Instant::now();
-    let mut next = || {
-        due = Instant::now().max(due + PACE);
-        wait::pass(due)
-    };
+/// The stretches that the clients are told of, from one reload to the next: it, a pause, as much time as it took in which
+/// nothing happens, a pause. So what else goes on on the machine goes on in both, and as likely.
+pub(super) const STRETCHES: usize = 4;
+
+/// How long each of them took.
+pub(super) fn some(server: &mut Server, clients: &mut Clients) -> Result<Vec<Duration>> {
+    let pause = || wait::pass(Instant::now() + PACE);
+    let mut took = Vec::new();
+    pause()?;
     for _ in 0..COUNT / TURNS {
-        next()?;
-        clients.mark()?;
-        next()?;
+        let start = Instant::now();
         clients.mark()?;
         server.reload()?;
+        clients.mark()?;
+        let length = start.elapsed();
+        took.push(length);
+        pause()?;
+        clients.mark()?;
+        wait::pass(Instant::now() + length)?;
+        clients.mark()?;
+        pause()?;
     }
-    next()
+    Ok(took)
 }

@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use super::reloads;
 use crate::bench::clients::numbers;
 use crate::error::{Context, Result};
 
@@ -10,10 +11,12 @@ use crate::error::{Context, Result};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) answers: u64,
-    /// The longest time between two answers to one client, in each stretch in which nothing happened.
-    pub(super) undisturbed: Vec<Duration>,
-    /// The same, in each with a reload.
+    /// The longest time between two answers to one client, for each reload.
     pub(super) reloaded: Vec<Duration>,
+    /// The same, for as long a time in which nothing happened.
+    pub(super) undisturbed: Vec<Duration>,
+    /// How long each reload took.
+    pub(super) took: Vec<Duration>,
     pub(super) lost: Lost,
     /// Answers that told their client to open another connection.
     pub(super) polite: u64,
@@ -43,21 +46,22 @@ impl Tally {
         });
         let stretches: Vec<Duration> = stretches.collect::<Result<_>>()?;
         // Before the first mark they connect.
-        let pairs = stretches.get(1..).unwrap_or_default().chunks_exact(2);
-        let (undisturbed, reloaded) = pairs.map(|pair| (pair[0], pair[1])).unzip();
+        let lots = stretches.get(1..).unwrap_or_default().chunks_exact(reloads::STRETCHES);
+        let (reloaded, undisturbed) = lots.map(|lot| (lot[0], lot[2])).unzip();
         let [answers] = numbers(line("answers")?, "answers")?;
         let [refused, reset, closed, wrong, late] = numbers(line("lost")?, "lost")?;
         let [polite] = numbers(line("closes")?, "closes")?;
         let lost = Lost { refused, reset, closed, wrong, late };
-        Ok(Self { answers, undisturbed, reloaded, lost, polite })
+        Ok(Self { answers, reloaded, undisturbed, took: Vec::new(), lost, polite })
     }
 }
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.answers += other.answers;
-        self.undisturbed.extend(other.undisturbed);
         self.reloaded.extend(other.reloaded);
+        self.undisturbed.extend(other.undisturbed);
+        self.took.extend(other.took);
         self.lost.refused += other.lost.refused;
         self.lost.reset += other.lost.reset;
         self.lost.closed += other.lost.closed;
@@ -95,15 +99,16 @@ mod tests {
 
     use super::{Lost, Tally};
 
-    const SAID: &str = "longest 9000000\nlongest 3000000\nlongest 4000000\nanswers 1000\n\
-                        lost 1 2 3 4 5\ncloses 6\n";
+    const SAID: &str = "longest 9000000\nlongest 4000000\nlongest 8000000\nlongest 3000000\n\
+                        longest 7000000\nanswers 1000\nlost 1 2 3 4 5\ncloses 6\n";
 
     #[test]
     fn an_account_is_read_and_added_up() {
         let one = Tally::parse(SAID).unwrap();
         let lost = Lost { refused: 1, reset: 2, closed: 3, wrong: 4, late: 5 };
         let [undisturbed, reloaded] = [3, 4].map(|it| vec![Duration::from_millis(it)]);
-        assert_eq!(one, Tally { answers: 1000, undisturbed, reloaded, lost, polite: 6 });
+        let took = Vec::new();
+        assert_eq!(one, Tally { answers: 1000, reloaded, undisturbed, took, lost, polite: 6 });
         assert_eq!(one.lost.sum(), 15);
         assert_eq!(Lost { refused: 0, late: 0, ..one.lost }.say(), "2 reset, 3 closed, 4 wrong");
 
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn half_an_account_is_none() {
-        for lines in 0..5 {
+        for lines in 0..7 {
             let half: Vec<&str> = SAID.lines().take(lines).collect();
             assert!(Tally::parse(&half.join("\n")).is_err());
         }
