@@ -71,14 +71,14 @@ fn a_leader_renews_for_as_long_as_it_is_answered() {
 #[test]
 fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
     let etcd = Etcd::start();
-    let (mut first, token, second) = led(&etcd);
-    let second = stands_by(second);
+    let (mut first, token, mut second) = led(&etcd);
     assert_eq!(first.leads(), token, "renewed");
     let standing = first.campaign.standing().expect("it leads");
     // It renews no more, and works on until its deadline.
     etcd.must("lease/revoke", &format!(r#"{{"ID":"{}"}}"#, standing.lease));
-    // The other may see the renewal only now, too: it is to know of it for longer than who comes later.
-    std::thread::sleep(TTL / 4);
+    // It is to know of the renewal for longer than who comes later, and knows of it when it knows of the end.
+    second.hears_until(|event| *event == Event::Unknown);
+    let second = stands_by(second);
     let mut newcomer = runner("newcomer", &etcd);
     assert_eq!(newcomer.hears(), Event::Unknown);
     let newcomer = stands_by(newcomer);
