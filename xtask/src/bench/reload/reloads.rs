@@ -26,11 +26,7 @@ pub(super) fn some(server: &mut Server, clients: &mut Clients) -> Result<Vec<Dur
     let mut took = Vec::new();
     pause()?;
     for _ in 0..COUNT / TURNS {
-        let start = Instant::now();
-        clients.mark()?;
-        server.reload()?;
-        clients.mark()?;
-        let length = start.elapsed();
+        let length = server.reload(|| clients.mark())?;
         took.push(length);
         pause()?;
         clients.mark()?;

@@ -83,11 +83,12 @@ impl Server {
     /// are ready; how long that took.
     ///
     /// Ours and nginx ask the old ones to leave when the new ones are there: when the last of those
-    /// has ended, so has the reload.
-    pub(super) fn reload(&mut self) -> Result<Duration> {
+    /// has ended, so has the reload. `mark` is called as it begins and as it ends, with nothing of ours in between.
+    pub(super) fn reload(&mut self, mut mark: impl FnMut() -> Result) -> Result<Duration> {
         let old = self.master.children();
         let handles: Vec<Handle> = old.iter().map(|worker| worker.open()).collect::<Result<_>>()?;
         let master = self.master.open()?;
+        mark()?;
         let start = stamps::now();
         master.hang_up()?;
         let deadline = Instant::now() + PATIENCE;
@@ -104,6 +105,7 @@ impl Server {
         if let Some(stamps) = &mut self.stamps {
             end = end.max(last(stamps, self.workers)?);
         }
+        mark()?;
         // Those that have ended are its children until it has noticed.
         let master = self.master;
         wait::until("the master has its new workers and no others", PATIENCE, || {
