@@ -105,11 +105,15 @@ impl Layers {
 
     /// One key, by any of its names.
     pub fn get(&self, name: &str) -> Option<&Effective> {
-        let find = |name: &str| self.entries.iter().find(|entry| entry.key == name);
-        find(name).or_else(|| {
+        self.named(name).or_else(|| {
             let name = name.to_lowercase();
-            find(key::find(&name).map_or(name.as_str(), |key| key.name))
+            self.named(key::find(&name).map_or(name.as_str(), |key| key.name))
         })
+    }
+
+    /// One key, by the name that it has in the reference.
+    fn named(&self, name: &str) -> Option<&Effective> {
+        self.entries.iter().find(|entry| entry.key == name)
     }
 
     /// Whether anything but the default sets the key.
@@ -207,8 +211,8 @@ impl Layers {
 
     /// Fills in the keys that follow from others; they may say so themselves, by `none` or nothing.
     fn derive(&mut self) {
-        let find = |name: &str| self.entries.iter().find(|entry| entry.key == name);
-        let text = |name: &str| find(name).map(|entry| entry.text.clone()).unwrap_or_default();
+        let text =
+            |name: &str| self.named(name).map(|entry| entry.text.clone()).unwrap_or_default();
         let derived = |entry: &Effective| match entry.reference?.default {
             DefaultValue::Derived { from, .. } if is_none(&entry.text) && !entry.faulty => {
                 Some(from(&text))
