@@ -55,7 +55,7 @@ static long answers, polite, lost[LOSSES];
 static long tick;
 
 /* The last is the one that goes on. */
-static struct stretch {
+static struct {
 	int64_t began, longest;
 } stretches[MOST_STRETCHES];
 static int stretch;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::server::Server;
 use super::tally::Tally;
@@ -27,18 +28,18 @@ impl Load {
         Self { program }
     }
 
-    /// Clients of the server as long as `meanwhile` lasts.
+    /// Clients of the server as long as `meanwhile` lasts, which returns how long each reload took.
     pub(super) fn during(
         &self,
         server: &mut Server,
         manner: Manner,
-        meanwhile: impl FnOnce(&mut Server, &mut Clients) -> Result,
+        meanwhile: impl FnOnce(&mut Server, &mut Clients) -> Result<Vec<Duration>>,
     ) -> Result<Tally> {
         let mut command = Command::new(&self.program);
         command.args(manner.arguments(server.port));
         let mut clients = Clients::spawn(command)?;
-        meanwhile(server, &mut clients)?;
-        Tally::parse(&clients.finish()?)
+        let took = meanwhile(server, &mut clients)?;
+        Ok(Tally { took, ..Tally::parse(&clients.finish()?)? })
     }
 }
 

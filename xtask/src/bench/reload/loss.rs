@@ -53,12 +53,7 @@ fn measure(bench: &Bench, manner: Manner, what: &str) -> Result<Vec<Claim>> {
             // Each time in the other direction.
             let at = if turn % 2 == 0 { place } else { servers.len() - 1 - place };
             let Some(server) = &mut servers[at] else { continue };
-            let mut took = Vec::new();
-            let mut tally = bench.load.during(server, manner, |server, clients| {
-                took = reloads::some(server, clients)?;
-                Ok(())
-            })?;
-            tally.took = took;
+            let tally = bench.load.during(server, manner, reloads::some)?;
             *tallies[at].get_or_insert_default() += tally;
         }
     }
@@ -101,6 +96,7 @@ fn claims(tallies: &[Option<Tally>], manner: Manner, what: &str) -> Vec<Claim> {
             Claim::plain(wait, Unit::Seconds, figures(longest))
         };
         claims.push(wait);
+        claims.push(plain("    in it and half a second after", Unit::Seconds, longest_about));
         claims.push(plain("    in as long without one", Unit::Seconds, longest_anyway));
         claims.push(plain("    in the worst reload", Unit::Seconds, worst));
         claims.push(plain("    in the worst time without", Unit::Seconds, worst_anyway));
@@ -130,6 +126,10 @@ fn longest(tally: &Tally) -> f64 {
 
 fn longest_anyway(tally: &Tally) -> f64 {
     middle(&tally.undisturbed, Duration::as_secs_f64)
+}
+
+fn longest_about(tally: &Tally) -> f64 {
+    middle(&tally.about, Duration::as_secs_f64)
 }
 
 fn length(tally: &Tally) -> f64 {

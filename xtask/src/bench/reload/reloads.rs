@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_millis(500);
 /// nothing happens, a pause. So what else goes on on the machine goes on in both, and as likely.
 pub(super) const STRETCHES: usize = 4;
 
-/// How long each of them took.
+/// Returns how long each of them took.
 pub(super) fn some(server: &mut Server, clients: &mut Clients) -> Result<Vec<Duration>> {
     let pause = || wait::pass(Instant::now() + PACE);
     let mut took = Vec::new();

@@ -13,7 +13,9 @@ pub(super) struct Tally {
     pub(super) answers: u64,
     /// The longest time between two answers to one client, for each reload.
     pub(super) reloaded: Vec<Duration>,
-    /// The same, for as long a time in which nothing happened.
+    /// The same, for each with the pause after it.
+    pub(super) about: Vec<Duration>,
+    /// The same, for as long a time as a reload took in which nothing happened.
     pub(super) undisturbed: Vec<Duration>,
     /// How long each reload took.
     pub(super) took: Vec<Duration>,
@@ -46,13 +48,17 @@ impl Tally {
         });
         let stretches: Vec<Duration> = stretches.collect::<Result<_>>()?;
         // Before the first mark they connect.
-        let lots = stretches.get(1..).unwrap_or_default().chunks_exact(reloads::STRETCHES);
-        let (reloaded, undisturbed) = lots.map(|lot| (lot[0], lot[2])).unzip();
+        let (lots, _) =
+            stretches.get(1..).unwrap_or_default().as_chunks::<{ reloads::STRETCHES }>();
+        let reloaded = lots.iter().map(|[reload, ..]| *reload).collect();
+        let about = lots.iter().map(|[reload, after, ..]| *reload.max(after)).collect();
+        let undisturbed = lots.iter().map(|[_, _, undisturbed, _]| *undisturbed).collect();
         let [answers] = numbers(line("answers")?, "answers")?;
         let [refused, reset, closed, wrong, late] = numbers(line("lost")?, "lost")?;
         let [polite] = numbers(line("closes")?, "closes")?;
         let lost = Lost { refused, reset, closed, wrong, late };
-        Ok(Self { answers, reloaded, undisturbed, took: Vec::new(), lost, polite })
+        let took = Vec::new();
+        Ok(Self { answers, reloaded, about, undisturbed, took, lost, polite })
     }
 }
 
@@ -60,6 +66,7 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.answers += other.answers;
         self.reloaded.extend(other.reloaded);
+        self.about.extend(other.about);
         self.undisturbed.extend(other.undisturbed);
         self.took.extend(other.took);
         self.lost.refused += other.lost.refused;
@@ -106,9 +113,9 @@ mod tests {
     fn an_account_is_read_and_added_up() {
         let one = Tally::parse(SAID).unwrap();
         let lost = Lost { refused: 1, reset: 2, closed: 3, wrong: 4, late: 5 };
-        let [undisturbed, reloaded] = [3, 4].map(|it| vec![Duration::from_millis(it)]);
-        let took = Vec::new();
-        assert_eq!(one, Tally { answers: 1000, reloaded, undisturbed, took, lost, polite: 6 });
+        let [undisturbed, reloaded, about] = [3, 4, 8].map(|it| vec![Duration::from_millis(it)]);
+        let (answers, took, polite) = (1000, Vec::new(), 6);
+        assert_eq!(one, Tally { answers, reloaded, about, undisturbed, took, lost, polite });
         assert_eq!(one.lost.sum(), 15);
         assert_eq!(Lost { refused: 0, late: 0, ..one.lost }.say(), "2 reset, 3 closed, 4 wrong");
 
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn half_an_account_is_none() {
-        for lines in 0..7 {
+        for lines in 0..SAID.lines().count() {
             let half: Vec<&str> = SAID.lines().take(lines).collect();
             assert!(Tally::parse(&half.join("\n")).is_err());
         }
