@@ -76,8 +76,10 @@ fn a_lease_that_etcd_ends_too_early_makes_no_second_leader() {
     let standing = first.campaign.standing().expect("it leads");
     // It renews no more, and works on until its deadline.
     etcd.must("lease/revoke", &format!(r#"{{"ID":"{}"}}"#, standing.lease));
-    // It is to know of the renewal for longer than who comes later, and knows of it when it knows of the end.
+    // The other knows of the renewal when it knows of the end. It is to know of it for longer than who comes later, by half a
+    // term, and does nothing in that.
     second.hears_until(|event| *event == Event::Unknown);
+    second.hears_nothing_for(standing.deadline.saturating_since(Instant::now()) / 2);
     let second = stands_by(second);
     let mut newcomer = runner("newcomer", &etcd);
     assert_eq!(newcomer.hears(), Event::Unknown);
