@@ -24,8 +24,8 @@ Lost is a request that was refused, reset, closed before its whole answer, answe
 anything but its own path. Clients heed `Connection: close` and open another connection, which loses
 nothing but the requests sent behind that answer. What was sent on a connection that ends without a word is lost: these
 clients do not send it again, as nobody may who does not know whether it was done. A wait is the time between two
-answers to a client. Of each reload, from HUP until the last of the old workers has gone, the longest counts that
-reaches into it, and of all those the median; so for as long a time without one, half a second later.";
+answers to a client. Of each reload, with the half second after it, the longest counts, and of all those the median;
+so for the reload alone, from HUP until the last of the old workers has gone, and for as long a time without one.";
 
 pub(super) fn with_new_connections(bench: &Bench) -> Result<Vec<Claim>> {
     measure(bench, Manner::New, "8 clients, a connection each")
@@ -91,12 +91,12 @@ fn claims(tallies: &[Option<Tally>], manner: Manner, what: &str) -> Vec<Claim> {
         }
         let wait = format!("  longest wait in a reload, {class}");
         let wait = if at == 0 && manner.is_patient() {
-            Claim::at_most_nginx(wait, Unit::Seconds, figures(longest))
+            Claim::at_most_nginx(wait, Unit::Seconds, figures(longest_about))
         } else {
-            Claim::plain(wait, Unit::Seconds, figures(longest))
+            Claim::plain(wait, Unit::Seconds, figures(longest_about))
         };
         claims.push(wait);
-        claims.push(plain("    in it and half a second after", Unit::Seconds, longest_about));
+        claims.push(plain("    until the old have gone", Unit::Seconds, longest));
         claims.push(plain("    in as long without one", Unit::Seconds, longest_anyway));
         claims.push(plain("    in the worst reload", Unit::Seconds, worst));
         claims.push(plain("    in the worst time without", Unit::Seconds, worst_anyway));
