@@ -13,7 +13,7 @@ use nix::unistd::{Pid, execve};
 use ph_core::orders::{ORDERS, Orders};
 use ph_core::report::{Report, Reporter};
 use ph_core::slots;
-use ph_core::sys::{cpu, fds, fork};
+use ph_core::sys::{cpu, fds, fork, oom};
 
 /// The exit code of a worker that could not boot (`EX_SOFTWARE`).
 const UNFIT: u8 = 70;
@@ -43,6 +43,7 @@ fn become_program(orders: Orders) -> String {
     if !fork::die_with(master) {
         return "its master is gone".to_owned();
     }
+    oom::go_first();
     // The master may have been stopped for any time between its decision and this.
     let slots = fds::copy(orders.slots).map_err(|error| error.to_string());
     let slots = slots.and_then(|memory| slots::adopt(memory).map_err(|error| error.to_string()));

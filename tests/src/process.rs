@@ -4,6 +4,10 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::wait::DEADLINE;
 
 /// A process by pid and start time, so that a reused pid is not taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +61,22 @@ impl Process {
     /// Whether it waits for something.
     pub fn is_asleep(self) -> bool {
         stat(self.pid).is_some_and(|(state, started)| started == self.started && state == 'S')
+    }
+
+    /// Waits for its end, which may have been, without a look at `/proc`: that would hold its memory for a moment.
+    #[track_caller]
+    pub fn ends(self) {
+        let pid = rustix::process::Pid::from_raw(self.pid).unwrap();
+        let Ok(end) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        let most = DEADLINE.try_into().unwrap();
+        let ended = poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&most)).unwrap();
+        assert_eq!(ended, 1, "not within {DEADLINE:?}: process {} ends", self.pid);
+    }
+
+    /// How likely the kernel is to choose it when there is no memory left.
+    pub fn oom_score(self) -> i32 {
+        let text = fs::read_to_string(format!("/proc/{}/oom_score", self.pid)).unwrap();
+        text.trim_end().parse().unwrap()
     }
 
     /// Sends a signal, if it is still there.

@@ -164,7 +164,8 @@ fn one_that_the_kernel_killed_for_want_of_memory() {
     group.start(&sandbox);
     let before = sandbox.settled(2);
     fs::write(sandbox.path("flag"), "").unwrap();
-    until("it is killed", || !before[0].1.is_alive());
+    // Seen in a way that keeps nothing of its memory, or the kernel would choose once more.
+    before[0].1.ends();
     fs::remove_file(sandbox.path("flag")).unwrap();
     let starved = sandbox.certificate(0, before[0].1);
     assert_eq!(starved["cause"], "out of memory", "{starved}");
@@ -180,6 +181,22 @@ fn one_that_the_kernel_killed_for_want_of_memory() {
     let killed = sandbox.certificate(1, before[1].1);
     assert_eq!((&killed["cause"], &killed["out_of_memory"]), (&"crash".into(), &Value::Null));
     sandbox.ok(&["stop"]);
+}
+
+/// Whoever holds a victim's memory after its end, as a monitor may that reads `/proc`, has the kernel choose once more.
+#[test]
+fn the_kernel_chooses_a_worker_before_its_master() {
+    let programs = Sandbox::exec("chosen", "number_workers = 2\ncommand = sleep 1000\n");
+    let forked = Sandbox::new("chosen", "number_workers = 2\n");
+    for sandbox in [forked, programs] {
+        sandbox.ok(&["start"]);
+        let guard = sandbox.find(sandbox.status()["guard_pid"].as_i64().unwrap()).unwrap();
+        let most = sandbox.master().oom_score().max(guard.oom_score());
+        for (slot, worker) in sandbox.settled(2) {
+            assert!(worker.oom_score() > most, "{slot}: {} {most}", worker.oom_score());
+        }
+        sandbox.ok(&["stop"]);
+    }
 }
 
 #[test]

@@ -65,6 +65,8 @@ fn s47_all_kinds_of_workers_are_forked_from_one_zygote(python: &str) {
         assert_eq!(server.read("imports"), format!("{}\n", zygote.pid()), "{class}");
         assert_eq!(zygote.title(), "ph: zygote [fixture]");
         assert_eq!(zygote.comm(), "ph: zygote [fix");
+        let masters = server.master().oom_score();
+        assert!(family.iter().all(|process| process.oom_score() > masters), "{class}");
         for (slot, worker) in server.settled(2) {
             assert_eq!(worker.title(), format!("ph: worker {slot} [fixture]"));
             assert_eq!(worker.comm(), format!("ph: worker {slot} [f"));

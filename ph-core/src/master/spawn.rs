@@ -23,7 +23,7 @@ use crate::sys::accept_lock::AcceptLock;
 use crate::sys::cpu::{self, CpuSet};
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{SysError, fds};
+use crate::sys::{SysError, fds, oom};
 
 /// What a forked worker starts from.
 #[derive(Debug)]
@@ -234,6 +234,7 @@ impl Master<'_> {
             fork::leave(1);
         }
         fork::lead_group(Pid::from_raw(0));
+        oom::go_first();
         let say = self.hearing.kept();
         let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
         let calls = self.calls.as_ref().filter(|_| start.answers_calls());

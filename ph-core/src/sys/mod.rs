@@ -16,6 +16,7 @@ pub mod fork;
 pub mod guard;
 pub mod lock;
 pub mod memory;
+pub mod oom;
 pub mod orphans;
 pub mod pidfd;
 pub mod privileges;
