@@ -58,21 +58,29 @@ where
         None => write!(writer, " {:>5} [master {pid}] ", event.metadata().level())?,
         Some(slot) => write!(writer, " {:>5} [worker {slot} {pid}] ", event.metadata().level())?,
     }
-    // A value with a line feed in it must not look like a second line.
-    let mut line = String::new();
+    let mut line = OneLine(&mut *writer);
     for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
         write!(line, "{}", span.name())?;
         match span.extensions().get::<FormattedFields<N>>() {
             Some(fields) if !fields.is_empty() => write!(line, "{{{fields}}}: ")?,
-            _ => line.push_str(": "),
+            _ => line.write_str(": ")?,
         }
     }
     context.format_fields(Writer::new(&mut line), event)?;
-    for (at, part) in line.split('\n').enumerate() {
-        writer.write_str(if at == 0 { "" } else { "\\n" })?;
-        writer.write_str(part)?;
-    }
     writer.write_char('\n')
+}
+
+/// A value with a line feed in it must not look like a second line.
+struct OneLine<'a, W>(&'a mut W);
+
+impl<W: fmt::Write> fmt::Write for OneLine<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (at, part) in text.split('\n').enumerate() {
+            self.0.write_str(if at == 0 { "" } else { "\\n" })?;
+            self.0.write_str(part)?;
+        }
+        Ok(())
+    }
 }
 
 fn json<S, N>(

@@ -140,7 +140,7 @@ impl Master<'_> {
         );
         let fields =
             serde_json::json!({ "kind": kind, "took_s": took.as_secs_f64(), "account": account });
-        self.happen("account", fields);
+        self.happen("account", &fields);
         self.accounts.last = Some((kind.to_owned(), account));
     }
 

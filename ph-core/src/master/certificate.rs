@@ -38,6 +38,24 @@ pub(super) struct Certificate {
     details: Option<Box<Details>>,
 }
 
+/// The event of an end.
+#[derive(Serialize)]
+struct Ended<'a> {
+    id: u32,
+    pid: i32,
+    generation: u32,
+    status: String,
+    cause: &'a str,
+    reason: Option<&'a str>,
+    lived_s: f64,
+    requests: u64,
+    active: u64,
+    request_age_s: Option<f64>,
+    tag: Option<&'a str>,
+    stall: Option<&'static str>,
+    peak_rss_bytes: u64,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Details {
     history: Box<History>,
@@ -87,7 +105,7 @@ impl Master<'_> {
             details: Some(Box::new(Details { history, died: tenths() })),
         };
         narrate::died(&certificate, cause);
-        self.happen("worker_ended", certificate.event());
+        self.happen("worker_ended", &certificate.event());
         self.certificates.issue(certificate);
     }
 }
@@ -153,22 +171,22 @@ impl Certificate {
     }
 
     /// As an event: without what takes room.
-    fn event(&self) -> serde_json::Value {
-        serde_json::json!({
-            "id": self.slot,
-            "pid": self.pid,
-            "generation": self.generation,
-            "status": self.status.to_string(),
-            "cause": self.cause,
-            "reason": self.reason,
-            "lived_s": self.lived.as_secs_f64(),
-            "requests": self.requests,
-            "active": self.request.active,
-            "request_age_s": self.request.age.map(|age| age.as_secs_f64()),
-            "tag": self.request.tag,
-            "stall": self.stall.map(Stall::text),
-            "peak_rss_bytes": self.used.peak,
-        })
+    fn event(&self) -> Ended<'_> {
+        Ended {
+            id: self.slot,
+            pid: self.pid,
+            generation: self.generation,
+            status: self.status.to_string(),
+            cause: &self.cause,
+            reason: self.reason.as_deref(),
+            lived_s: self.lived.as_secs_f64(),
+            requests: self.requests,
+            active: self.request.active,
+            request_age_s: self.request.age.map(|age| age.as_secs_f64()),
+            tag: self.request.tag.as_deref(),
+            stall: self.stall.map(Stall::text),
+            peak_rss_bytes: self.used.peak,
+        }
     }
 
     /// As the control socket tells it.

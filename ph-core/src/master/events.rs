@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ph_rpc::Value;
-use serde_json::{Map, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::Master;
 use crate::arbiter::{Note, Speed, WorkerKey};
@@ -18,6 +19,27 @@ const KEPT: usize = 1024;
 pub(super) struct Events {
     kept: VecDeque<Box<str>>,
     count: u64,
+    /// What is being written: only its end takes a piece of memory of its own.
+    draft: Vec<u8>,
+}
+
+/// One event, as it is written.
+#[derive(Serialize)]
+struct Event<'a, F> {
+    seq: u64,
+    time: &'a str,
+    event: &'a str,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+/// What concerns a worker's process.
+#[derive(Serialize)]
+struct About<F> {
+    id: u32,
+    pid: Option<i32>,
+    #[serde(flatten)]
+    fields: F,
 }
 
 impl Events {
@@ -25,7 +47,7 @@ impl Events {
     pub(super) fn of(kept: Vec<Box<str>>) -> Self {
         let kept = VecDeque::from(kept);
         let last = kept.back().and_then(|last| parse(last)["seq"].as_u64());
-        Self { kept, count: last.unwrap_or(0) }
+        Self { kept, count: last.unwrap_or(0), draft: Vec::new() }
     }
 
     /// The oldest first.
@@ -33,19 +55,16 @@ impl Events {
         self.kept.iter()
     }
 
-    fn record(&mut self, event: &str, fields: serde_json::Value) -> &str {
+    fn record(&mut self, event: &str, fields: &impl Serialize) -> &str {
         self.count += 1;
-        let mut map = Map::new();
-        map.insert("seq".into(), self.count.into());
-        map.insert("time".into(), crate::log::time().into());
-        map.insert("event".into(), event.into());
-        if let serde_json::Value::Object(fields) = fields {
-            map.extend(fields);
-        }
+        self.draft.clear();
+        let whole = Event { seq: self.count, time: &crate::log::time(), event, fields };
+        let written = serde_json::to_writer(&mut self.draft, &whole);
+        let text = written.ok().and_then(|()| str::from_utf8(&self.draft).ok());
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back(serde_json::Value::from(map).to_string().into());
+        self.kept.push_back(text.unwrap_or("{}").into());
         &self.kept[self.kept.len() - 1]
     }
 }
@@ -65,7 +84,7 @@ impl Master<'_> {
     }
 
     /// Something has happened.
-    pub(super) fn happen(&mut self, event: &str, fields: serde_json::Value) {
+    pub(super) fn happen(&mut self, event: &str, fields: &impl Serialize) {
         let recorded = self.events.record(event, fields);
         if self.control.has_followers() {
             let recorded = value(&parse(recorded));
@@ -76,14 +95,22 @@ impl Master<'_> {
     /// A worker is asked to leave.
     pub(super) fn happen_asked(&mut self, worker: &WorkerKey, speed: Speed) {
         let speed = if speed == Speed::Graceful { "graceful" } else { "quick" };
-        let fields = self.about(worker, json!({ "speed": speed }));
-        self.happen("worker_draining", fields);
+        #[derive(Serialize)]
+        struct Asked {
+            speed: &'static str,
+        }
+        let fields = self.about(worker, Asked { speed });
+        self.happen("worker_draining", &fields);
     }
 
     /// A process was made for a worker.
     pub(super) fn happen_born(&mut self, worker: &WorkerKey, generation: u32) {
-        let fields = self.about(worker, json!({ "generation": generation }));
-        self.happen("worker_booting", fields);
+        #[derive(Serialize)]
+        struct Born {
+            generation: u32,
+        }
+        let fields = self.about(worker, Born { generation });
+        self.happen("worker_booting", &fields);
     }
 
     /// A note as an event.
@@ -91,9 +118,14 @@ impl Master<'_> {
         let seconds = |time: &Duration| time.as_secs_f64();
         let (event, fields) = match note {
             Note::Ready { slot, generation, took, .. } => {
-                let fields =
-                    json!({ "id": slot, "generation": generation, "took_s": seconds(took) });
-                ("worker_ready", fields)
+                #[derive(Serialize)]
+                struct Ready {
+                    id: u32,
+                    generation: u32,
+                    took_s: f64,
+                }
+                let (id, generation, took_s) = (*slot, *generation, seconds(took));
+                return self.happen("worker_ready", &Ready { id, generation, took_s });
             }
             // Told with its certificate.
             Note::Died { .. } => return,
@@ -109,7 +141,8 @@ impl Master<'_> {
                 ("worker_lighter", json!({ "id": slot, "bytes": bytes }))
             }
             Note::Killing { worker, cause } => {
-                ("worker_killed", self.about(worker, json!({ "cause": cause.word() })))
+                let fields = self.about(worker, json!({ "cause": cause.word() }));
+                return self.happen("worker_killed", &fields);
             }
             Note::BackingOff { slot, delay, row } => {
                 let fields = json!({ "id": slot, "delay_s": seconds(delay), "row": row });
@@ -169,19 +202,13 @@ impl Master<'_> {
             }
             Note::Gap(gap) => ("gap", json!({ "gap_s": seconds(gap) })),
         };
-        self.happen(event, fields);
+        self.happen(event, &fields);
     }
 
     /// The fields with the worker's id and process before them.
-    fn about(&self, worker: &WorkerKey, fields: serde_json::Value) -> serde_json::Value {
+    fn about<F>(&self, worker: &WorkerKey, fields: F) -> About<F> {
         let pid = self.children.get(worker.serial).map(|child| child.process.pid().as_raw());
-        let mut map = Map::new();
-        map.insert("id".into(), worker.slot.into());
-        map.insert("pid".into(), pid.into());
-        if let serde_json::Value::Object(fields) = fields {
-            map.extend(fields);
-        }
-        map.into()
+        About { id: worker.slot, pid, fields }
     }
 }
 
@@ -211,7 +238,7 @@ mod tests {
     fn the_last_ones_are_kept_and_the_count_goes_on() {
         let mut events = Events::default();
         for at in 0..KEPT + 10 {
-            events.record("it", json!({ "at": at }));
+            events.record("it", &json!({ "at": at }));
         }
         assert_eq!(events.all().count(), KEPT);
         let first = parse(events.all().next().unwrap());
@@ -221,7 +248,7 @@ mod tests {
         );
         let kept: Vec<_> = events.all().cloned().collect();
         let mut resumed = Events::of(kept);
-        assert_eq!(parse(resumed.record("next", json!({})))["seq"], KEPT + 11);
+        assert_eq!(parse(resumed.record("next", &json!({})))["seq"], KEPT + 11);
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Master<'_> {
             // No word of it in the log: with a small limit that alone could fill it.
             Ok(true) => {
                 self.pass_log_on();
-                self.happen("log_rotated", serde_json::json!({}));
+                self.happen("log_rotated", &serde_json::json!({}));
             }
             Ok(false) => {}
             Err(error) => {

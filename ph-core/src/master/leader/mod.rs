@@ -188,7 +188,7 @@ impl Master<'_> {
                 }
                 tracing::warn!("{sentence}");
                 candidacy.trouble = Some(sentence.clone());
-                self.happen("election_trouble", serde_json::json!({ "reason": sentence }));
+                self.happen("election_trouble", &serde_json::json!({ "reason": sentence }));
                 return self.feed(Event::CampaignTroubled);
             }
         };

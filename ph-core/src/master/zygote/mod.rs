@@ -176,7 +176,7 @@ impl Master<'_> {
                 }
                 let pid = pid.as_raw();
                 tracing::info!(pid, generation, "zygote started");
-                self.happen("zygote_started", json!({ "pid": pid, "generation": generation }));
+                self.happen("zygote_started", &json!({ "pid": pid, "generation": generation }));
                 self.zygotes.by_number.insert(number, zygote);
                 Ok(number)
             }
@@ -321,7 +321,7 @@ impl Master<'_> {
                 Some(_) => tracing::warn!(pid, "the zygote died ({status}); its workers go on"),
                 None => tracing::error!(pid, %reason, "the zygote could not boot: {status}"),
             }
-            self.happen("zygote_ended", json!({ "pid": pid, "status": status.to_string() }));
+            self.happen("zygote_ended", &json!({ "pid": pid, "status": status.to_string() }));
             // Until it is as old as that, its death is taken for one of a row.
             const STEADY: Duration = Duration::from_secs(1);
             let steady = ready_for.is_some_and(|time| time >= STEADY);
