@@ -6,7 +6,7 @@ use super::action::{Action, Cause, Note, Outcome};
 use super::event::{ExitStatus, Speed, WorkerKey};
 use super::seat::back_off;
 use super::worker::State;
-use super::{Arbiter, Phase, SWEEP_DELAY, Trouble, kill};
+use super::{Arbiter, Phase, SWEEP_DELAY, SWEEP_DELAY_MOST, SWEEP_DELAY_OF_ONE, Trouble, kill};
 
 impl Arbiter {
     pub(super) fn spawn_failed(
@@ -119,7 +119,9 @@ impl Arbiter {
 
     pub(super) fn sweep_soon(&mut self, now: Instant) {
         if self.phase != Phase::Over {
-            self.sweep.get_or_insert(now + SWEEP_DELAY);
+            let all = SWEEP_DELAY_OF_ONE * self.seats.sums(self.generation).processes;
+            let delay = all.clamp(SWEEP_DELAY, SWEEP_DELAY_MOST);
+            self.sweep.get_or_insert(now + delay);
         }
     }
 

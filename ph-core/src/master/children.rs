@@ -29,7 +29,7 @@ pub(super) struct Child {
     /// Whether it was asked to leave.
     pub(super) asked: bool,
     /// What there is of a program; none for a copy of the master.
-    pub(super) foreign: Option<Foreign>,
+    pub(super) foreign: Option<Box<Foreign>>,
     /// What is known for its death certificate. Apart, so that children are small: the less is moved about, the fewer pages a
     /// fork has to copy.
     pub(super) history: Box<History>,

@@ -30,6 +30,7 @@ use methods::{Inbox, OneByOne};
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};
 use crate::listen::{SocketFile, SocketFileError};
+use crate::sys::memory;
 
 /// Connections held at once; beyond it, the one that has been silent longest goes.
 const MOST_CLIENTS: usize = 512;
@@ -37,6 +38,9 @@ const MOST_CLIENTS: usize = 512;
 /// What a client may have at most: a message of 1 MiB, changes that it waits for, and answers that it has not read.
 /// Who reaches either of these is not listened to until that is less.
 const BOUNDS: Bounds = Bounds { frame: Limits::CONTROL, in_flight: 1024, unread: 64 << 10 };
+
+/// Bytes of an answer from which on what it took is given back to the kernel: each later fork would copy the table of these pages.
+const LARGE: usize = 64 << 10;
 
 /// Descriptors held in reserve.
 const SPARES: usize = 2;
@@ -69,6 +73,8 @@ struct Client {
     /// It sends no more; it may still wait for answers.
     finished: bool,
     follows: Option<Following>,
+    /// Bytes that it was owed at most.
+    owed: usize,
 }
 
 impl Control {
@@ -263,6 +269,7 @@ impl Control {
     ) {
         if let Some(client) = self.clients.get_mut(&id) {
             let _ = client.session.answer(call, outcome);
+            client.owed = client.owed.max(client.session.output().len());
         }
     }
 
@@ -295,8 +302,12 @@ impl Control {
     pub(super) fn close(&mut self, id: u64, poll: &Poll) {
         if let Some(client) = self.clients.remove(&id) {
             poll.remove(&client.stream);
+            let owed = client.owed;
             drop(client);
             self.keep_spares();
+            if owed > LARGE {
+                memory::give_back();
+            }
         }
     }
 
@@ -319,7 +330,7 @@ impl Control {
 impl Client {
     fn new(stream: UnixStream, session: Session) -> Self {
         let active = Instant::now();
-        Self { stream, session, active, fresh: false, finished: false, follows: None }
+        Self { stream, session, active, fresh: false, finished: false, follows: None, owed: 0 }
     }
 
     /// Sends as much of its answers as it takes now.

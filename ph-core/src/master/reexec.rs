@@ -98,7 +98,7 @@ impl Master<'_> {
             reopened: child.reopened,
             born: child.born,
             asked: child.asked,
-            foreign: child.foreign.as_ref().map(Foreign::carry),
+            foreign: child.foreign.as_deref().map(Foreign::carry),
             history: child.history.clone(),
         };
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd();

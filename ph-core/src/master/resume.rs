@@ -298,7 +298,7 @@ fn take_over<'a>(
             reopened,
             born,
             asked,
-            foreign,
+            foreign: foreign.map(Box::new),
             history,
         });
     }

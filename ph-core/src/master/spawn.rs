@@ -87,7 +87,7 @@ pub(super) struct Newborn {
     pub(super) bound: bool,
     pub(super) reopened: u64,
     pub(super) born: u64,
-    pub(super) foreign: Option<Foreign>,
+    pub(super) foreign: Option<Box<Foreign>>,
 }
 
 impl Master<'_> {
@@ -111,7 +111,7 @@ impl Master<'_> {
         }
         let made = if self.generations[&generation].is_foreign() {
             let made = self.spawn_program(key, generation, cell);
-            made.map(|(pid, foreign)| (pid, Some(foreign)))
+            made.map(|(pid, foreign)| (pid, Some(Box::new(foreign))))
         } else {
             self.fork_worker(key, generation, cell).map(|pid| (pid, None))
         };
@@ -163,7 +163,7 @@ impl Master<'_> {
     pub(super) fn register_newborn(&mut self) {
         for newborn in std::mem::take(&mut self.newborn) {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
-            match self.watch(pid, key, foreign.as_ref()) {
+            match self.watch(pid, key, foreign.as_deref()) {
                 Ok(process) => {
                     let (asked, history) = (false, Box::default());
                     self.children.insert(Child {

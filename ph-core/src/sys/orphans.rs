@@ -1,11 +1,15 @@
 //! Children that the master did not make: what workers left behind, adopted by the subreaper.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 
 use nix::unistd::Pid;
 
 use super::pidfd::{self, Used};
 use crate::arbiter::ExitStatus;
+
+/// Bytes of a list of children that are read at once: a thousand.
+const LIST: usize = 8192;
 
 /// A child of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +28,9 @@ pub struct Child {
 pub fn children(wanted: impl Fn(Pid) -> bool) -> io::Result<Vec<Child>> {
     // The master has one thread, and its id is the process's.
     let own = std::process::id();
-    let list = std::fs::read_to_string(format!("/proc/self/task/{own}/children"))?;
+    // At each read the kernel goes through the list as far as the read before has come: there should be few.
+    let mut list = String::with_capacity(LIST);
+    File::open(format!("/proc/self/task/{own}/children"))?.read_to_string(&mut list)?;
     Ok(pids(&list).filter(|pid| wanted(*pid)).filter_map(|pid| look(pid.as_raw())).collect())
 }
 

@@ -218,7 +218,7 @@ impl Master<'_> {
     fn runs(&self, command: &[String]) -> bool {
         let same = |foreign: &Foreign| foreign.command == command;
         self.predecessor.is_some()
-            || self.children.iter().any(|child| child.foreign.as_ref().is_some_and(same))
+            || self.children.iter().any(|child| child.foreign.as_deref().is_some_and(same))
     }
 
     /// What a program is told of itself, and what the configuration adds.

@@ -252,7 +252,7 @@ impl Master<'_> {
             guard.watch(cell, pid);
         }
         let born = asked_at;
-        let foreign = Some(foreign);
+        let foreign = Some(Box::new(foreign));
         self.newborn.push(Newborn { key, generation, pid, cell, bound, reopened, born, foreign });
         self.register_newborn();
         match leaves {
