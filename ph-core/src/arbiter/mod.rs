@@ -70,7 +70,7 @@ const GAP: Duration = Duration::from_secs(1);
 /// children there are, so a burst of deaths is followed by one look.
 const SWEEP_DELAY: Duration = Duration::from_secs(1);
 /// By this much for each child, if that is longer: a look takes about a microsecond for each.
-const SWEEP_DELAY_OF_ONE: Duration = Duration::from_millis(3);
+const SWEEP_DELAY_OF_ONE: Duration = Duration::from_millis(10);
 /// But by no more than this.
 const SWEEP_DELAY_MOST: Duration = Duration::from_secs(10);
 

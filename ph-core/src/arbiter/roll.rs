@@ -17,14 +17,16 @@ impl Arbiter {
     pub(super) fn open_seats(&mut self, number: u32) {
         self.wanted = number;
         let mut open = self.seats.values().filter(|seat| seat.open).count() as u32;
-        let mut id = 0;
-        while open < number {
-            let seat = self.seats.get_or_make(id);
-            if !seat.open {
-                seat.open = true;
-                open += 1;
+        if open < number {
+            // As many are enough wherever the open ones are, and the first of them are to be filled.
+            self.seats.make(0..number);
+        }
+        for seat in self.seats.values_mut().filter(|seat| !seat.open) {
+            if open >= number {
+                break;
             }
-            id += 1;
+            seat.open = true;
+            open += 1;
         }
         for seat in self.seats.values_mut().rev().filter(|seat| seat.open) {
             if open == number {

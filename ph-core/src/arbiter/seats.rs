@@ -73,10 +73,13 @@ impl Seats {
         self.seats.values_mut()
     }
 
-    /// Lends the seat of a slot, which is made closed if there is none.
-    pub(super) fn get_or_make(&mut self, slot: u32) -> &mut Seat {
-        self.lent.push(slot);
-        self.seats.entry(slot).or_insert_with(Seat::closed)
+    /// Makes the seats of these slots, closed, where there are none. Together, or the map would be half empty: a fork of the
+    /// master copies the table of its pages.
+    pub(super) fn make(&mut self, slots: impl Iterator<Item = u32>) {
+        let missing = slots.filter(|slot| !self.seats.contains_key(slot));
+        let mut made: BTreeMap<_, _> = missing.map(|slot| (slot, Seat::closed())).collect();
+        self.lent.extend(made.keys());
+        self.seats.append(&mut made);
     }
 
     pub(super) fn insert(&mut self, slot: u32, seat: Seat) {

@@ -79,16 +79,16 @@ impl Master<'_> {
     pub(super) fn examine(&mut self, worker: &WorkerKey) {
         let now = Instant::now();
         let Some(child) = self.children.get_mut(worker.serial) else { return };
-        if child.history.examined.is_some() || !self.patience.lasts(now) {
+        if child.history().examined.is_some() || !self.patience.lasts(now) {
             return;
         }
         let pid = child.process.pid();
-        child.history.curve.look_now(pid);
+        child.history().curve.look_now(pid);
         let request = Request::of(&self.slots.items()[child.cell]);
         let threads = threads::of(pid, MOST_THREADS);
         let runs = || cgroup::has_ours(pid) && self.pressure.held_back(now) > HELD_BACK;
         let stall = stall(&threads, runs);
-        child.history.examined = Some(Examination { request, stall, threads });
+        child.history().examined = Some(Box::new(Examination { request, stall, threads }));
     }
 }
 

@@ -75,7 +75,7 @@ impl Master<'_> {
     ) {
         let (pid, watched, history, cell) = match self.children.get_mut(worker.serial) {
             Some(child) => {
-                let history = std::mem::take(&mut child.history);
+                let history = child.history.take().unwrap_or_default();
                 (child.process.pid().as_raw(), child.is_watched(), history, child.cell)
             }
             // One that was never there has its zygote's.

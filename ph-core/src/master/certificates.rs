@@ -31,7 +31,8 @@ impl Certificates {
         self.count += 1;
         self.deaths.push_back(slot);
         let recent = self.count.saturating_sub(DEATHS as u64);
-        let of_slot = self.by_slot.entry(slot).or_default();
+        // Most slots never have a second one.
+        let of_slot = self.by_slot.entry(slot).or_insert_with(|| VecDeque::with_capacity(1));
         of_slot.push_front((self.count, certificate));
         of_slot.truncate(OF_A_SLOT);
         // Until now it was kept for being the last.

@@ -30,9 +30,9 @@ pub(super) struct Child {
     pub(super) asked: bool,
     /// What there is of a program; none for a copy of the master.
     pub(super) foreign: Option<Box<Foreign>>,
-    /// What is known for its death certificate. Apart, so that children are small: the less is moved about, the fewer pages a
-    /// fork has to copy.
-    pub(super) history: Box<History>,
+    /// What is known for its death certificate, if there is anything yet. Apart, so that children are small: the less is moved
+    /// about, the fewer pages a fork has to copy.
+    pub(super) history: Option<Box<History>>,
 }
 
 /// What is taken down of a worker in its life, to be told at its end.
@@ -41,7 +41,7 @@ pub(super) struct History {
     /// How its memory has grown.
     pub(super) curve: Curve,
     /// What it was doing when it had to be killed.
-    pub(super) examined: Option<Examination>,
+    pub(super) examined: Option<Box<Examination>>,
     /// The last lines that it said.
     pub(super) output: LastLines,
     /// What it said of its own end.
@@ -60,8 +60,14 @@ impl Child {
 
     /// The last line of a program that has said nothing else of its end.
     pub(super) fn printed_last(&self) -> Option<&str> {
-        self.foreign.as_ref().filter(|_| self.history.said.is_none())?;
-        self.history.output.lines().last()
+        self.foreign.as_ref()?;
+        let history = self.history.as_ref().filter(|history| history.said.is_none())?;
+        history.output.lines().last()
+    }
+
+    /// Where what is known of it is taken down.
+    pub(super) fn history(&mut self) -> &mut History {
+        self.history.get_or_insert_default()
     }
 }
 

@@ -114,7 +114,8 @@ impl Master<'_> {
         self.turn.last = now;
         let next = self.children.at_or_after(self.turn.next);
         self.turn.next = next.map_or(0, |child| {
-            child.history.curve.look(child.process.pid());
+            let pid = child.process.pid();
+            child.history().curve.look(pid);
             child.key.serial + 1
         });
     }

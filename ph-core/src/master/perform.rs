@@ -136,7 +136,7 @@ impl Master<'_> {
         let weight = |worker: &WorkerKey| {
             let child = self.children.get_mut(worker.serial)?;
             let usage = memory::of(child.process.pid())?;
-            child.history.curve.record(usage.resident);
+            child.history().curve.record(usage.resident);
             Some((*worker, usage.private))
         };
         let weights = workers.iter().filter_map(weight).collect();
@@ -285,8 +285,9 @@ impl Master<'_> {
                 Report::LogFull => continue,
                 Report::Failed(reason) => Event::BootFailed { worker, reason },
                 Report::Said(line) => {
-                    child.history.output.add(&line);
-                    child.history.said = Some(line);
+                    let history = child.history();
+                    history.output.add(&line);
+                    history.said = Some(line);
                     continue;
                 }
             });
@@ -311,11 +312,12 @@ impl Master<'_> {
                 (ExitStatus::Code(-1), Used::default())
             }
         };
-        child.history.used = used;
+        child.history().used = used;
         // Whom the master has killed, it has killed for reasons of its own.
         if !self.arbiter.has_killed(worker) {
-            child.history.oom = self.pressure.explain(status);
-            if child.history.oom.is_some() {
+            let oom = self.pressure.explain(status);
+            child.history().oom = oom;
+            if oom.is_some() {
                 status = ExitStatus::OutOfMemory;
             }
         }

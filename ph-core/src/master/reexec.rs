@@ -99,7 +99,7 @@ impl Master<'_> {
             born: child.born,
             asked: child.asked,
             foreign: child.foreign.as_deref().map(Foreign::carry),
-            history: child.history.clone(),
+            history: child.history.clone().unwrap_or_default(),
         };
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd();
         let stamp = Stamp::now();

@@ -299,7 +299,7 @@ fn take_over<'a>(
             born,
             asked,
             foreign: foreign.map(Box::new),
-            history,
+            history: Some(history),
         });
     }
     // The new one watches by now.

@@ -165,7 +165,7 @@ impl Master<'_> {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
             match self.watch(pid, key, foreign.as_deref()) {
                 Ok(process) => {
-                    let (asked, history) = (false, Box::default());
+                    let (asked, history) = (false, None);
                     self.children.insert(Child {
                         key,
                         process,

@@ -200,7 +200,7 @@ impl Master<'_> {
             self.queue.push_back(Event::Recycle { worker });
         }
         if let Some(reason) = notice.failed {
-            child.history.said = Some(reason.clone());
+            child.history().said = Some(reason.clone());
             self.queue.push_back(Event::BootFailed { worker, reason });
         }
     }

@@ -134,7 +134,7 @@ impl Master<'_> {
 
 /// Puts lines in the log, as the worker's; its certificate has the last of them.
 fn print(child: &mut Child, lines: &[String]) {
-    lines.iter().for_each(|line| child.history.output.add(line));
+    lines.iter().for_each(|line| child.history().output.add(line));
     if !lines.is_empty() {
         log::speak_for(child.key.slot, child.process.pid().as_raw() as u32, || {
             for line in lines {
