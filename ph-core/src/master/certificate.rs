@@ -11,6 +11,7 @@ use super::autopsy::{self, Request, Stall};
 use super::children::History;
 use super::curve::tenths;
 use super::narrate;
+use super::untold::Untold;
 use crate::arbiter::{Cause, ExitStatus, WorkerKey};
 use crate::sys::cgroup::Scope;
 use crate::sys::pidfd::Used;
@@ -64,7 +65,7 @@ struct Details {
 }
 
 impl Master<'_> {
-    /// Makes out the certificate of a worker that has ended, and tells of it.
+    /// Makes out the certificate of a worker that has ended, while that is there to be looked at.
     pub(super) fn certify(
         &mut self,
         worker: &WorkerKey,
@@ -104,6 +105,11 @@ impl Master<'_> {
             oom: history.oom,
             details: Some(Box::new(Details { history, died: tenths() })),
         };
+        self.untold.push(Untold::Died(Box::new(certificate), cause.clone()));
+    }
+
+    /// Tells of a worker that has ended.
+    pub(super) fn tell_death(&mut self, certificate: Certificate, cause: &Cause) {
         narrate::died(&certificate, cause);
         self.happen("worker_ended", &certificate.event());
         self.certificates.issue(certificate);

@@ -35,11 +35,11 @@ struct Event<'a, F> {
 
 /// What concerns a worker's process.
 #[derive(Serialize)]
-struct About<F> {
+pub(super) struct About<F> {
     id: u32,
-    pid: Option<i32>,
+    pub(super) pid: Option<i32>,
     #[serde(flatten)]
-    fields: F,
+    pub(super) fields: F,
 }
 
 impl Events {
@@ -101,16 +101,6 @@ impl Master<'_> {
         }
         let fields = self.about(worker, Asked { speed });
         self.happen("worker_draining", &fields);
-    }
-
-    /// A process was made for a worker.
-    pub(super) fn happen_born(&mut self, worker: &WorkerKey, generation: u32) {
-        #[derive(Serialize)]
-        struct Born {
-            generation: u32,
-        }
-        let fields = self.about(worker, Born { generation });
-        self.happen("worker_booting", &fields);
     }
 
     /// A note as an event.
@@ -206,7 +196,7 @@ impl Master<'_> {
     }
 
     /// The fields with the worker's id and process before them.
-    fn about<F>(&self, worker: &WorkerKey, fields: F) -> About<F> {
+    pub(super) fn about<F>(&self, worker: &WorkerKey, fields: F) -> About<F> {
         let pid = self.children.get(worker.serial).map(|child| child.process.pid().as_raw());
         About { id: worker.slot, pid, fields }
     }

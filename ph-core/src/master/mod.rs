@@ -42,6 +42,7 @@ mod signals;
 mod spawn;
 mod status;
 mod successor;
+mod untold;
 mod zygote;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -88,6 +89,7 @@ use reading::Reading;
 pub use resume::Resumed;
 pub use spawn::Seat;
 pub use successor::Program;
+use untold::Untold;
 use zygote::Zygotes;
 
 /// What an application lends its master.
@@ -195,6 +197,7 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    untold: Vec<Untold>,
     /// How this program was started.
     program: Program,
     /// What this process was before, as long as it may have to be that again.
@@ -253,6 +256,7 @@ impl Master<'_> {
             if let Some(departure) = self.arbiter.departure().cloned()
                 && self.zygotes.rest()
             {
+                self.tell_untold();
                 self.depart(&departure);
                 continue;
             }
@@ -261,8 +265,13 @@ impl Master<'_> {
             }
             let beat = self.manager.as_ref().and_then(Manager::next_beat);
             let deadline = self.arbiter.next_deadline().into_iter().chain(beat).min();
-            for (token, hung_up) in self.poll.wait(deadline) {
+            let told = self.untold.is_empty();
+            let late = (!told).then(|| Instant::now() + untold::DELAY);
+            for (token, hung_up) in self.poll.wait(deadline.into_iter().chain(late).min()) {
                 self.happened(token, hung_up);
+            }
+            if !told {
+                self.tell_untold();
             }
             if let Some(manager) = &mut self.manager {
                 manager.beat(Instant::now());
@@ -311,6 +320,9 @@ impl Master<'_> {
             board.set_stopping(self.arbiter.closes());
             self.settle_bundles();
             for action in actions {
+                if !untold::goes_before(&action) {
+                    self.tell_untold();
+                }
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
                 if !matches!(action, Action::Spawn { .. }) {
                     self.register_newborn();

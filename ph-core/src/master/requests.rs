@@ -14,6 +14,8 @@ const TURN: usize = 64;
 impl Master<'_> {
     /// A client can be read or written, or has hung up.
     pub(super) fn serve(&mut self, id: u64, hung_up: bool) {
+        // It may ask for just that.
+        self.tell_untold();
         if hung_up {
             self.hear_out(id);
         } else {

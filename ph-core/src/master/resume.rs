@@ -361,6 +361,7 @@ fn take_over<'a>(
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: None,
+        untold: Vec::new(),
         program,
         former,
         locks,

@@ -11,6 +11,7 @@ use ph_config::{CpuAffinity, Settings};
 use super::children::Child;
 use super::foreign::Foreign;
 use super::poll::Token;
+use super::untold::{Born, Untold};
 use super::{Master, Office, binding};
 use crate::arbiter::{Event, WorkerKey};
 use crate::calls::Record;
@@ -23,7 +24,7 @@ use crate::sys::accept_lock::AcceptLock;
 use crate::sys::cpu::{self, CpuSet};
 use crate::sys::fork::{self, Forked};
 use crate::sys::pidfd::PidFd;
-use crate::sys::{SysError, fds, oom};
+use crate::sys::{SysError, fds};
 
 /// What a forked worker starts from.
 #[derive(Debug)]
@@ -165,7 +166,7 @@ impl Master<'_> {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
             match self.watch(pid, key, foreign.as_deref()) {
                 Ok(process) => {
-                    let (asked, history) = (false, None);
+                    let (asked, history, forked) = (false, None, foreign.is_none());
                     self.children.insert(Child {
                         key,
                         process,
@@ -178,7 +179,8 @@ impl Master<'_> {
                         history,
                     });
                     self.accounts.workers.started += 1;
-                    self.happen_born(&key, generation);
+                    let born = self.about(&key, Born { generation, forked });
+                    self.untold.push(Untold::Born(born));
                 }
                 Err(error) => {
                     // Unknown to the table of children, it is reaped like any orphan.
@@ -234,7 +236,6 @@ impl Master<'_> {
             fork::leave(1);
         }
         fork::lead_group(Pid::from_raw(0));
-        oom::go_first();
         let say = self.hearing.kept();
         let Some(start) = self.generations.get_mut(&generation) else { fork::leave(PANICKED) };
         let calls = self.calls.as_ref().filter(|_| start.answers_calls());

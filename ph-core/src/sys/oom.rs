@@ -4,6 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 
+use nix::unistd::Pid;
+
+use super::procfs;
+
 /// By how much a worker is likelier to be chosen than its master: as if it had a tenth of all memory that there is more than
 /// it has. Who has taken more than that, in the group or on the machine, is chosen all the same (proc_pid_oom_score_adj(5)).
 const LIKELIER: i32 = 100;
@@ -18,11 +22,18 @@ const MOST: i32 = 1000;
 ///
 /// Anybody may do this. Where there is no such file, as in a root without `/proc`, all is as it was.
 pub fn go_first() {
-    let _ = raise();
+    let _ = raise("/proc/self/oom_score_adj");
 }
 
-fn raise() -> io::Result<()> {
-    let file = OpenOptions::new().read(true).write(true).open("/proc/self/oom_score_adj")?;
+/// The same of a child, which has enough to do.
+pub fn send_first(pid: Pid) {
+    if procfs::is_own() {
+        let _ = raise(&format!("/proc/{pid}/oom_score_adj"));
+    }
+}
+
+fn raise(path: &str) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut text = [0; 16];
     let length = file.read_at(&mut text, 0)?;
     let raised = raised(&text[..length]).ok_or(io::ErrorKind::InvalidData)?;

@@ -1,0 +1,56 @@
+//! What has happened and can wait to be told: a successor is to run first.
+//!
+//! Where the kernel starts a forked process on its parent's processor, that process runs when the parent sleeps; and lines,
+//! events and certificates take the master longer than all else that there is to do about a death.
+
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use super::Master;
+use super::certificate::Certificate;
+use super::events::About;
+use crate::arbiter::{Action, Cause};
+use crate::sys::oom;
+
+/// By then it is told, whatever else happens.
+pub(super) const DELAY: Duration = Duration::from_millis(1);
+
+/// One thing, in the words in which it will be told.
+pub(super) enum Untold {
+    /// A process was made for a worker.
+    Born(About<Born>),
+    /// A worker has ended, by this cause.
+    Died(Box<Certificate>, Cause),
+}
+
+/// What is told of a process that was made, beside whose it is.
+#[derive(serde::Serialize)]
+pub(super) struct Born {
+    pub(super) generation: u32,
+    /// Whether it is a copy of the master.
+    #[serde(skip)]
+    pub(super) forked: bool,
+}
+
+impl Master<'_> {
+    /// Tells it in the order in which it happened.
+    pub(super) fn tell_untold(&mut self) {
+        for untold in std::mem::take(&mut self.untold) {
+            match untold {
+                Untold::Born(about) => {
+                    if let Some(pid) = about.pid.filter(|_| about.fields.forked) {
+                        oom::send_first(Pid::from_raw(pid));
+                    }
+                    self.happen("worker_booting", &about);
+                }
+                Untold::Died(certificate, cause) => self.tell_death(*certificate, &cause),
+            }
+        }
+    }
+}
+
+/// Whether an action of the arbiter's comes before what is untold. The others may tell of something themselves, or end it all.
+pub(super) fn goes_before(action: &Action) -> bool {
+    matches!(action, Action::Reap { .. } | Action::Spawn { .. })
+}
