@@ -197,6 +197,7 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    /// What has happened and is told when there is time.
     untold: Vec<Untold>,
     /// How this program was started.
     program: Program,
@@ -320,12 +321,12 @@ impl Master<'_> {
             board.set_stopping(self.arbiter.closes());
             self.settle_bundles();
             for action in actions {
-                if !untold::goes_before(&action) {
-                    self.tell_untold();
-                }
                 // Spawns come many at a time, and each copies the pages that the master wrote to since the last.
                 if !matches!(action, Action::Spawn { .. }) {
                     self.register_newborn();
+                }
+                if !untold::goes_before(&action) {
+                    self.tell_untold();
                 }
                 self.perform(action);
             }

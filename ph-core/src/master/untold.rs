@@ -39,8 +39,9 @@ impl Master<'_> {
         for untold in std::mem::take(&mut self.untold) {
             match untold {
                 Untold::Born(about) => {
-                    if let Some(pid) = about.pid.filter(|_| about.fields.forked) {
-                        oom::send_first(Pid::from_raw(pid));
+                    let pid = about.pid.filter(|_| about.fields.forked).map(Pid::from_raw);
+                    if let Some(pid) = pid.filter(|pid| self.children.serial_of(*pid).is_some()) {
+                        oom::send_first(pid);
                     }
                     self.happen("worker_booting", &about);
                 }
