@@ -1,6 +1,9 @@
 //! The layers, put on top of each other: for each key the text that counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+};
 
 use super::{Layers, LoadRequest};
 use crate::{
@@ -61,11 +64,16 @@ impl Stack {
     }
 
     fn environment(&mut self, request: &LoadRequest) {
+        // Mostly there is none of ours, and a reload need not compare each with every key.
+        let ours = |(name, _): &&(OsString, _)| name.as_encoded_bytes().starts_with(b"PH_");
+        let environment: Vec<_> = request.environment.iter().filter(ours).collect();
+        if environment.is_empty() {
+            return;
+        }
         let mut said = Vec::new();
         for name in KEYS.iter().flat_map(Key::names) {
             let variable = key::variable(name);
-            let Some((_, value)) = request.environment.iter().rev().find(|(n, _)| *n == *variable)
-            else {
+            let Some((_, value)) = environment.iter().rev().find(|(n, _)| *n == *variable) else {
                 continue;
             };
             let origin = Origin::Environment { variable };

@@ -280,7 +280,10 @@ impl Master<'_> {
             if deadline.is_some_and(|at| at <= Instant::now()) {
                 self.feed(Event::Tick);
             }
-            self.look_around();
+            // Not while a successor is to run.
+            if self.untold.is_empty() {
+                self.look_around();
+            }
         }
     }
 

@@ -93,7 +93,6 @@ struct Own {
     uid: u32,
     gid: u32,
     effective: Capabilities,
-    bounding: Capabilities,
 }
 
 impl Own {
@@ -102,7 +101,6 @@ impl Own {
             uid: nix::unistd::geteuid().as_raw(),
             gid: nix::unistd::getegid().as_raw(),
             effective: Capabilities::effective()?,
-            bounding: Capabilities::bounding(),
         })
     }
 
@@ -136,7 +134,7 @@ impl Own {
         if let Some(capability) = missing {
             return Err(format!("this master does not have {capability} itself; leave it out"));
         }
-        if self.bounding.within(kept) {
+        if Capabilities::bounding().within(kept) {
             return Ok(());
         }
         self.has(&[(capabilities::SETPCAP, "CAP_SETPCAP")])
