@@ -107,8 +107,11 @@ impl Key {
     }
 }
 
+/// What the variables of keys begin with.
+pub(crate) const VARIABLES: &str = "PH_";
+
 pub(crate) fn variable(name: &str) -> String {
-    format!("PH_{}", name.to_uppercase())
+    format!("{VARIABLES}{}", name.to_uppercase())
 }
 
 impl fmt::Debug for Key {

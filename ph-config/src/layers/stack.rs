@@ -65,7 +65,8 @@ impl Stack {
 
     fn environment(&mut self, request: &LoadRequest) {
         // Mostly there is none of ours, and a reload need not compare each with every key.
-        let ours = |(name, _): &&(OsString, _)| name.as_encoded_bytes().starts_with(b"PH_");
+        let prefix = key::VARIABLES.as_bytes();
+        let ours = |(name, _): &&(OsString, _)| name.as_encoded_bytes().starts_with(prefix);
         let environment: Vec<_> = request.environment.iter().filter(ours).collect();
         if environment.is_empty() {
             return;

@@ -118,10 +118,9 @@ impl Arbiter {
     }
 
     pub(super) fn sweep_soon(&mut self, now: Instant) {
-        if self.phase != Phase::Over {
+        if self.phase != Phase::Over && self.sweep.is_none() {
             let all = SWEEP_DELAY_OF_ONE * self.seats.sums(self.generation).processes;
-            let delay = all.clamp(SWEEP_DELAY, SWEEP_DELAY_MOST);
-            self.sweep.get_or_insert(now + delay);
+            self.sweep = Some(now + all.clamp(SWEEP_DELAY, SWEEP_DELAY_MOST));
         }
     }
 

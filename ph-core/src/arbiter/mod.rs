@@ -69,7 +69,7 @@ const GAP: Duration = Duration::from_secs(1);
 /// What a worker leaves behind may outlive it, or stay a zombie, by this much: to look for it takes longer the more
 /// children there are, so a burst of deaths is followed by one look.
 const SWEEP_DELAY: Duration = Duration::from_secs(1);
-/// By this much for each child, if that is longer: a look takes about a microsecond for each.
+/// By this much for each worker, if that is longer: a look takes about a microsecond for each.
 const SWEEP_DELAY_OF_ONE: Duration = Duration::from_millis(10);
 /// But by no more than this.
 const SWEEP_DELAY_MOST: Duration = Duration::from_secs(10);

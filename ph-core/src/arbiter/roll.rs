@@ -20,13 +20,9 @@ impl Arbiter {
         if open < number {
             // As many are enough wherever the open ones are, and the first of them are to be filled.
             self.seats.make(0..number);
-        }
-        for seat in self.seats.values_mut().filter(|seat| !seat.open) {
-            if open >= number {
-                break;
-            }
-            seat.open = true;
-            open += 1;
+            let closed = self.seats.values_mut().filter(|seat| !seat.open);
+            closed.take((number - open) as usize).for_each(|seat| seat.open = true);
+            open = number;
         }
         for seat in self.seats.values_mut().rev().filter(|seat| seat.open) {
             if open == number {

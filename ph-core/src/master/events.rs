@@ -39,7 +39,7 @@ pub(super) struct About<F> {
     id: u32,
     pub(super) pid: Option<i32>,
     #[serde(flatten)]
-    pub(super) fields: F,
+    fields: F,
 }
 
 impl Events {

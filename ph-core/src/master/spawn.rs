@@ -179,8 +179,8 @@ impl Master<'_> {
                         history,
                     });
                     self.accounts.workers.started += 1;
-                    let born = self.about(&key, Born { generation, forked });
-                    self.untold.push(Untold::Born(born));
+                    let about = self.about(&key, Born { generation });
+                    self.untold.push(Untold::Born { about, forked });
                 }
                 Err(error) => {
                     // Unknown to the table of children, it is reaped like any orphan.

@@ -18,8 +18,8 @@ pub(super) const DELAY: Duration = Duration::from_millis(1);
 
 /// One thing, in the words in which it will be told.
 pub(super) enum Untold {
-    /// A process was made for a worker.
-    Born(About<Born>),
+    /// A process was made for a worker; whether it is a copy of the master.
+    Born { about: About<Born>, forked: bool },
     /// A worker has ended, by this cause.
     Died(Box<Certificate>, Cause),
 }
@@ -28,9 +28,6 @@ pub(super) enum Untold {
 #[derive(serde::Serialize)]
 pub(super) struct Born {
     pub(super) generation: u32,
-    /// Whether it is a copy of the master.
-    #[serde(skip)]
-    pub(super) forked: bool,
 }
 
 impl Master<'_> {
@@ -38,8 +35,8 @@ impl Master<'_> {
     pub(super) fn tell_untold(&mut self) {
         for untold in std::mem::take(&mut self.untold) {
             match untold {
-                Untold::Born(about) => {
-                    let pid = about.pid.filter(|_| about.fields.forked).map(Pid::from_raw);
+                Untold::Born { about, forked } => {
+                    let pid = about.pid.filter(|_| forked).map(Pid::from_raw);
                     if let Some(pid) = pid.filter(|pid| self.children.serial_of(*pid).is_some()) {
                         oom::send_first(pid);
                     }

@@ -44,12 +44,8 @@ impl OomCount {
         let (mut text, mut part) = (Vec::new(), [0; 512]);
         loop {
             match file.read_at(&mut part, text.len() as u64).ok()? {
-                0 => return None,
+                0 => return field(str::from_utf8(&text).ok()?, "oom_kill"),
                 length => text.extend_from_slice(&part[..length]),
-            }
-            let whole = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-            if let Some(count) = field(str::from_utf8(&text[..whole]).ok()?, "oom_kill") {
-                return Some(count);
             }
         }
     }
