@@ -93,12 +93,13 @@ impl Channel {
         Ok(())
     }
 
-    /// The next connection, if one is under way.
-    pub fn take(&self) -> io::Result<Option<Moved>> {
-        let mut bytes = vec![0; HEADER + MOST_UNREAD];
+    /// The next connection, if one is under way. What comes with it lands in `landing` first, which has room for the most
+    /// after the first time: several come at once, and their clients wait.
+    pub fn take(&self, landing: &mut Vec<u8>) -> io::Result<Option<Moved>> {
+        landing.resize(HEADER + MOST_UNREAD, 0);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut pieces = [IoSliceMut::new(&mut bytes)];
+        let mut pieces = [IoSliceMut::new(landing)];
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let received = match rustix::net::recvmsg(&self.take, &mut pieces, &mut ancillary, flags) {
             Ok(received) => received.bytes,
@@ -110,9 +111,9 @@ impl Channel {
             _ => None,
         });
         // Without a descriptor there is nothing to go on with: its worker had none left, and the kernel dropped it.
-        let header = bytes[..received].first_chunk::<HEADER>();
+        let header = landing[..received].first_chunk::<HEADER>();
         let (Some(fd), Some(&header)) = (fd, header) else { return Ok(None) };
-        let (kind, unread) = (Kind::of_bytes(header), bytes[HEADER..received].to_vec());
+        let (kind, unread) = (Kind::of_bytes(header), landing[HEADER..received].to_vec());
         Ok(Some(Moved { fd, kind, unread }))
     }
 
@@ -146,14 +147,15 @@ mod tests {
     #[test]
     fn a_connection_travels_with_its_rest() {
         let channel = Channel::open().unwrap();
-        assert!(channel.take().unwrap().is_none());
+        let landing = &mut Vec::new();
+        assert!(channel.take(landing).unwrap().is_none());
         let (mut client, server) = UnixStream::pair().unwrap();
         assert!(!channel.has_waiting());
         channel.give(server.as_fd(), KIND, b"half a requ").unwrap();
         drop(server);
         assert!(channel.has_waiting());
         client.write_all(b"est").unwrap();
-        let moved = channel.take().unwrap().unwrap();
+        let moved = channel.take(landing).unwrap().unwrap();
         assert!(!channel.has_waiting());
         assert_eq!((moved.kind, moved.unread.as_slice()), (KIND, &b"half a requ"[..]));
         let mut server = UnixStream::from(moved.fd);
@@ -180,6 +182,6 @@ mod tests {
         let (_client, server) = UnixStream::pair().unwrap();
         let full = (0..100_000).find_map(|_| channel.give(server.as_fd(), KIND, b"").err());
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
-        assert!(channel.take().unwrap().is_some());
+        assert!(channel.take(&mut Vec::new()).unwrap().is_some());
     }
 }

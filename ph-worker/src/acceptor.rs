@@ -36,6 +36,11 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
+    /// Whether another worker has handed it on.
+    pub(crate) fn is_moved(&self) -> bool {
+        self.origin != Origin::Accepted
+    }
+
     /// The socket, what was read from it before, and what must be kept as long as it is open. It begins its visit.
     pub(crate) fn open(self, cx: &Context) -> (Socket, Vec<u8>, Hold) {
         cx.visit().open(self.origin);
@@ -70,6 +75,8 @@ pub(crate) struct Acceptor<'a> {
     /// The others had left what was in the channel: what else is in there, clients that wait in the middle of their
     /// conversation, this worker takes without another pause.
     relieves: bool,
+    /// Where what comes through the channel lands.
+    landing: Vec<u8>,
     /// This worker leaves, and it alone was woken for a connection in the channel.
     owes: bool,
     /// This worker leaves, and its queues with it: until then it takes what was on its way to them.
@@ -103,7 +110,7 @@ impl<'a> Acceptor<'a> {
         let post = Arc::clone(context.post());
         let gate = Gate::new(Arc::clone(&post));
         let (short, complained) = (None, None);
-        let ready = Vec::new();
+        let (ready, landing) = (Vec::new(), Vec::new());
         let (armed, relieves, owes, lingers) = (false, false, false, None);
         Ok(Self {
             post,
@@ -115,6 +122,7 @@ impl<'a> Acceptor<'a> {
             complained,
             ready,
             relieves,
+            landing,
             owes,
             lingers,
         })
@@ -190,11 +198,19 @@ impl<'a> Acceptor<'a> {
             // Whoever still waits was left by all the others as well: they are stopped, or have no room.
             if let Some(accepted) = self.take_from(0..=self.post.listeners().len())? {
                 self.gate.was_needed();
-                self.relieves = accepted.origin != Origin::Accepted;
+                self.relieves = accepted.is_moved();
                 return Ok(Some(Event::Connection(accepted)));
             }
         }
         Ok(called.then_some(Event::Call))
+    }
+
+    /// Another connection that another worker has handed on, without a wait, as long as this one does not hold too many.
+    pub(crate) fn another_moved(&mut self) -> io::Result<Option<Accepted>> {
+        if !self.armed || !self.gate.is_open() {
+            return Ok(None);
+        }
+        self.accept(self.post.listeners().len())
     }
 
     /// Takes a connection that waits: one that another worker left, and up to `left` of the listeners' queues. `None` when there
@@ -321,7 +337,8 @@ impl<'a> Acceptor<'a> {
 
     /// A connection that another worker hands on; the claim has counted it.
     fn take_moved(&mut self) -> io::Result<Option<Accepted>> {
-        let moved = self.post.channel.as_ref().map_or(Ok(None), |channel| channel.take());
+        let channel = self.post.channel.as_ref();
+        let moved = channel.map_or(Ok(None), |channel| channel.take(&mut self.landing));
         match moved {
             Ok(Some(Moved { fd, kind, unread })) => {
                 let hold = Hold::of_moved(&self.post, kind.master);

@@ -9,6 +9,9 @@ use crate::acceptor::{Accepted, Acceptor, Event};
 use crate::context::Context;
 use crate::desk::Desk;
 
+/// So many connections that have moved here are handed over together: they are taken within a millisecond.
+const TOGETHER: usize = 64;
+
 /// Accepts connections and hands them over, until the worker is asked to leave and nothing is in hand any more.
 ///
 /// `crew` is what one of those who work is called: a request that is late is named by that word and its number.
@@ -20,13 +23,28 @@ pub(crate) fn serve(
     stop: impl FnOnce(),
 ) -> io::Result<()> {
     let mut acceptor = Acceptor::new(cx, Some(desk))?;
-    let mut take = |accepted| {
+    let mut take = |acceptor: &mut Acceptor<'_>, accepted: Accepted| {
         desk.enter();
-        hand_over(accepted);
+        if !accepted.is_moved() {
+            hand_over(accepted);
+            return Ok(());
+        }
+        // It does not come alone. The crew may be set to work on the very processor of this thread: then the rest of them
+        // would wait until the scheduler gives that back.
+        let mut moved = vec![accepted];
+        while moved.len() < TOGETHER
+            && desk.has_room()
+            && let Some(another) = acceptor.another_moved()?
+        {
+            desk.enter();
+            moved.push(another);
+        }
+        moved.into_iter().for_each(&mut hand_over);
+        io::Result::Ok(())
     };
     while !cx.is_stopping() || acceptor.lingers()? {
         match acceptor.wait(desk.has_room())? {
-            Some(Event::Connection(accepted)) => take(accepted),
+            Some(Event::Connection(accepted)) => take(&mut acceptor, accepted)?,
             Some(Event::Call) => hear(cx, desk),
             None => {}
         }
@@ -40,7 +58,7 @@ pub(crate) fn serve(
         more &= !desk.has_panicked();
         while more && desk.has_room() {
             match acceptor.take_waiting(&mut left)? {
-                Some(accepted) => take(accepted),
+                Some(accepted) => take(&mut acceptor, accepted)?,
                 None => more = false,
             }
         }

@@ -49,22 +49,27 @@ impl Gate {
     /// It is a pause and not a wait, since nobody would tell this worker that the others have stopped working: after it,
     /// the worker takes what the others have left.
     pub(crate) fn pause(&mut self) -> Option<Duration> {
-        // Nobody else could take what waits in a queue of one's own.
-        if self.post.settings.accept == Accept::Reuseport {
-            return None;
-        }
-        let board = self.post.board;
-        let held = self.post.slot.claim().held();
-        let ended = self.post.slot.accepted().saturating_sub(held);
-        let passing = self.turnover.passing(slots::now(), ended).min(held);
-        let total = board.connections().saturating_sub_unsigned(passing);
-        if !is_above(held - passing, total, board.workers()) {
+        if self.is_open() {
             self.pause = SHORTEST;
             return None;
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST);
         Some(pause)
+    }
+
+    /// Whether this worker does not hold more than its part.
+    pub(crate) fn is_open(&mut self) -> bool {
+        // Nobody else could take what waits in a queue of one's own.
+        if self.post.settings.accept == Accept::Reuseport {
+            return true;
+        }
+        let board = self.post.board;
+        let held = self.post.slot.claim().held();
+        let ended = self.post.slot.accepted().saturating_sub(held);
+        let passing = self.turnover.passing(slots::now(), ended).min(held);
+        let total = board.connections().saturating_sub_unsigned(passing);
+        !is_above(held - passing, total, board.workers())
     }
 
     /// The others had left a connection; the next one should not wait for long.

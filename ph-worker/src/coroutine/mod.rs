@@ -4,6 +4,7 @@
 //! them, so that the application needs no locks. The listeners are not in tokio's epoll set: nested in it, they
 //! would wake every worker for each connection.
 
+mod leaving;
 mod registry;
 #[cfg(feature = "rpc")]
 mod rpc;
@@ -32,6 +33,7 @@ use crate::lifecycle::{Frame, sentence};
 use crate::post::Post;
 use crate::queue::Start;
 use crate::{Context, Error, Next, panics};
+use leaving::{Leaver, Leaving};
 pub(crate) use registry::Cord;
 use registry::Registry;
 #[cfg(feature = "rpc")]
@@ -235,7 +237,7 @@ async fn serve<W: AsyncConnectionWorker>(
     mut inbox: UnboundedReceiver<Order>,
     silence: Option<Duration>,
 ) {
-    let registry = Rc::new(Registry::default());
+    let (registry, leaving) = (Rc::new(Registry::default()), Rc::new(Leaving::default()));
     if let Some(limit) = silence {
         let registry = Rc::clone(&registry);
         tokio::task::spawn_local(async move { registry.cut_the_silent(limit).await });
@@ -247,10 +249,9 @@ async fn serve<W: AsyncConnectionWorker>(
                 number += 1;
                 let (worker, desk) = (Rc::clone(worker), Arc::clone(desk));
                 let cx = Context::of_another(Arc::clone(post), number);
-                let registry = Rc::clone(&registry);
+                let (registry, leaving) = (Rc::clone(&registry), Rc::clone(&leaving));
                 tokio::task::spawn_local(async move {
                     let (socket, unread, hold) = accepted.open(&cx);
-                    let mut hold = Some(hold);
                     let entry = registry.enter(&cx);
                     let handled = match AsyncStream::new(socket, unread, &cx) {
                         Ok(stream) => caught(worker.handle_request(stream, cx.clone())).await,
@@ -260,11 +261,7 @@ async fn serve<W: AsyncConnectionWorker>(
                     match handled {
                         Ok(Ok(Next::Close)) => {}
                         Ok(Ok(Next::HandOff(stream))) => {
-                            if stream.hand_on().await
-                                && let Some(hold) = hold.take()
-                            {
-                                hold.hand_on();
-                            }
+                            return leaving.leave(Leaver { stream, hold, entry, desk }).await;
                         }
                         Ok(Err(error)) => complain(&error),
                         Err(panic) => desk.panicked(&panic),
