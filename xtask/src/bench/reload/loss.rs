@@ -24,8 +24,8 @@ Lost is a request that was refused, reset, closed before its whole answer, answe
 anything but its own path. Clients heed `Connection: close` and open another connection, which loses
 nothing but the requests sent behind that answer. What was sent on a connection that ends without a word is lost: these
 clients do not send it again, as nobody may who does not know whether it was done. A wait is the time between two
-answers to a client. Of each reload, with the half second after it, the longest counts, and of all those the median;
-so for the reload alone, from HUP until the last of the old workers has gone, and for as long a time without one.";
+answers to a client. Of each reload the longest within 150 ms from HUP counts, which hold all of it, and of those the
+median; so for the reload alone, from HUP until the last of the old workers has gone, and for 150 ms without one.";
 
 pub(super) fn with_new_connections(bench: &Bench) -> Result<Vec<Claim>> {
     measure(bench, Manner::New, "8 clients, a connection each")

@@ -13,9 +13,9 @@ pub(super) struct Tally {
     pub(super) answers: u64,
     /// The longest time between two answers to one client, for each reload.
     pub(super) reloaded: Vec<Duration>,
-    /// The same, for each with the pause after it.
+    /// The same, for each reload's window.
     pub(super) about: Vec<Duration>,
-    /// The same, for as long a time as a reload took in which nothing happened.
+    /// The same, for as long a time in which nothing happened.
     pub(super) undisturbed: Vec<Duration>,
     /// How long each reload took.
     pub(super) took: Vec<Duration>,
@@ -51,8 +51,8 @@ impl Tally {
         let (lots, _) =
             stretches.get(1..).unwrap_or_default().as_chunks::<{ reloads::STRETCHES }>();
         let reloaded = lots.iter().map(|[reload, ..]| *reload).collect();
-        let about = lots.iter().map(|[reload, after, ..]| *reload.max(after)).collect();
-        let undisturbed = lots.iter().map(|[_, _, undisturbed, _]| *undisturbed).collect();
+        let about = lots.iter().map(|[reload, rest, ..]| *reload.max(rest)).collect();
+        let undisturbed = lots.iter().map(|[_, _, _, undisturbed, _]| *undisturbed).collect();
         let [answers] = numbers(line("answers")?, "answers")?;
         let [refused, reset, closed, wrong, late] = numbers(line("lost")?, "lost")?;
         let [polite] = numbers(line("closes")?, "closes")?;
@@ -106,8 +106,8 @@ mod tests {
 
     use super::{Lost, Tally};
 
-    const SAID: &str = "longest 9000000\nlongest 4000000\nlongest 8000000\nlongest 3000000\n\
-                        longest 7000000\nanswers 1000\nlost 1 2 3 4 5\ncloses 6\n";
+    const SAID: &str = "longest 9000000\nlongest 4000000\nlongest 8000000\nlongest 7000000\n\
+                        longest 3000000\nlongest 6000000\nanswers 1000\nlost 1 2 3 4 5\ncloses 6\n";
 
     #[test]
     fn an_account_is_read_and_added_up() {
