@@ -334,7 +334,8 @@ impl Arbiter {
             let workers = seat.workers.into_iter().map(|worker| anchor.unpack(slot, worker));
             let crashes = Crashes { row: seat.row, waits: seat.waits, last: at(seat.last) };
             let (open, wait) = (seat.open, at(seat.wait));
-            arbiter.seats.insert(slot, Seat { open, workers: workers.collect(), crashes, wait });
+            let workers = workers.collect();
+            arbiter.seats.insert(slot, Seat { open, workers, crashes, wait, ..Seat::closed() });
         }
         for waiter in carried.waiters {
             let goal = match waiter.slots {

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::event::WorkerKey;
 use super::policy::Policy;
+use super::seats::Count;
 use super::why::Why;
 use super::worker::{State, Worker};
 
@@ -23,6 +24,8 @@ pub(super) struct Seat {
     pub(super) crashes: Crashes,
     /// No spawn before this instant.
     pub(super) wait: Option<Instant>,
+    /// What it was counted as when the sums of all were made.
+    pub(super) counted: Count,
 }
 
 /// Ends in a row that nobody asked for, without a second of readiness between them.
@@ -38,7 +41,8 @@ pub(super) struct Crashes {
 impl Seat {
     /// An empty seat that is not wanted yet.
     pub(super) fn closed() -> Self {
-        Self { open: false, workers: SmallVec::new(), crashes: Crashes::default(), wait: None }
+        let (workers, crashes, counted) = (SmallVec::new(), Crashes::default(), Count::default());
+        Self { open: false, workers, crashes, wait: None, counted }
     }
 
     pub(super) fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {

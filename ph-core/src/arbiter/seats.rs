@@ -17,8 +17,6 @@ use super::worker::Worker;
 #[derive(Debug, Default)]
 pub(super) struct Seats {
     seats: BTreeMap<u32, Seat>,
-    /// What each seat was counted as.
-    counts: BTreeMap<u32, Count>,
     sums: Sums,
     /// Seats about which something is to be done, or that wait for it.
     restless: BTreeSet<u32>,
@@ -50,9 +48,10 @@ pub(super) struct Sums {
     pub(super) unrenewed: u32,
 }
 
-/// One seat's part of it all.
-#[derive(Debug, Default, PartialEq)]
-struct Count {
+/// One seat's part of it all. A seat has it beside itself, on a page of memory that is written to anyway when the seat changes: each
+/// costs a copy after a fork.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Count {
     sums: Sums,
     restless: bool,
     limits: SmallVec<[Instant; 1]>,
@@ -84,21 +83,26 @@ impl Seats {
 
     pub(super) fn insert(&mut self, slot: u32, seat: Seat) {
         self.lent.push(slot);
-        self.seats.insert(slot, seat);
+        if let Some(former) = self.seats.insert(slot, seat) {
+            self.discount(slot, &former.counted);
+        }
     }
 
     /// Takes a seat away if nobody is wanted there and nobody is left.
     pub(super) fn drop_if_gone(&mut self, slot: u32) {
-        if self.seats.get(&slot).is_some_and(Seat::is_gone) {
-            self.lent.push(slot);
-            self.seats.remove(&slot);
+        if self.seats.get(&slot).is_some_and(Seat::is_gone)
+            && let Some(gone) = self.seats.remove(&slot)
+        {
+            self.discount(slot, &gone.counted);
         }
     }
 
     /// The same for all.
     pub(super) fn drop_gone(&mut self) {
-        self.all_lent = true;
-        self.seats.retain(|_, seat| !seat.is_gone());
+        for (slot, gone) in self.seats.extract_if(.., |_, seat| seat.is_gone()).collect::<Vec<_>>()
+        {
+            self.discount(slot, &gone.counted);
+        }
     }
 
     /// The sums, for the generation that is wanted.
@@ -141,9 +145,8 @@ impl Seats {
         }
         let mut lent = std::mem::take(&mut self.lent);
         if std::mem::take(&mut self.all_lent) {
-            lent.extend(self.seats.keys().chain(self.counts.keys()));
-            lent.sort_unstable();
-            lent.dedup();
+            lent.clear();
+            lent.extend(self.seats.keys());
         }
         for slot in lent.drain(..) {
             self.count_one(slot);
@@ -153,38 +156,50 @@ impl Seats {
     }
 
     fn count_one(&mut self, slot: u32) {
-        let after = self.seats.get(&slot).map(|seat| Count::of(seat, self.generation));
-        if self.counts.get(&slot) == after.as_ref() {
+        // One that has been taken away counts for nothing since then.
+        let Some(seat) = self.seats.get_mut(&slot) else { return };
+        let after = Count::of(seat, self.generation);
+        if seat.counted == after {
             return;
         }
-        if let Some(before) = self.counts.remove(&slot) {
-            self.sums.each(before.sums, u32::wrapping_sub);
-            self.restless.remove(&slot);
-            before.limits.iter().for_each(|&at| _ = self.limits.remove(&(at, slot)));
-            before.wait.iter().for_each(|&at| _ = self.waits.remove(&(at, slot)));
-        }
-        let Some(after) = after else { return };
         self.sums.each(after.sums, u32::wrapping_add);
+        let before = std::mem::replace(&mut seat.counted, after.clone());
+        self.discount(slot, &before);
         if after.restless {
             self.restless.insert(slot);
         }
         self.limits.extend(after.limits.iter().map(|&at| (at, slot)));
         self.waits.extend(after.wait.map(|at| (at, slot)));
-        self.counts.insert(slot, after);
+    }
+
+    /// Takes out of the sums what a seat was counted as.
+    fn discount(&mut self, slot: u32, before: &Count) {
+        self.sums.each(before.sums, u32::wrapping_sub);
+        self.restless.remove(&slot);
+        before.limits.iter().for_each(|&at| _ = self.limits.remove(&(at, slot)));
+        before.wait.iter().for_each(|&at| _ = self.waits.remove(&(at, slot)));
     }
 
     /// What the sums have to be: the same as if all seats were counted now.
     fn is_exact(&self) -> bool {
         let mut sums = Sums::default();
+        let (mut restless, mut limits, mut waits) = (0, 0, 0);
         let counted = self.seats.iter().all(|(slot, seat)| {
             let count = Count::of(seat, self.generation);
             sums.each(count.sums, u32::wrapping_add);
+            restless += usize::from(count.restless);
+            let mut own = count.limits.clone();
+            own.sort_unstable();
+            own.dedup();
+            limits += own.len();
+            waits += usize::from(count.wait.is_some());
             self.restless.contains(slot) == count.restless
                 && count.limits.iter().all(|&at| self.limits.contains(&(at, *slot)))
                 && count.wait.iter().all(|&at| self.waits.contains(&(at, *slot)))
-                && self.counts.get(slot) == Some(&count)
+                && seat.counted == count
         });
-        counted && sums == self.sums && self.counts.len() == self.seats.len()
+        let lengths = [self.restless.len(), self.limits.len(), self.waits.len()];
+        counted && lengths == [restless, limits, waits] && sums == self.sums
     }
 }
 

@@ -73,7 +73,9 @@ impl Child {
 
 #[derive(Default)]
 pub(super) struct Children {
-    by_serial: BTreeMap<u64, Child>,
+    /// By place: a successor has its predecessor's, and with that a page of memory that was written to already.
+    by_cell: Vec<Option<Child>>,
+    cell_of: BTreeMap<u64, usize>,
     serial_of: HashMap<Pid, u64>,
     pub(super) cells: Cells,
     /// Those that were there before this process was a master: no worker left them behind, whatever the clock's ticks say.
@@ -89,26 +91,31 @@ impl Children {
     }
 
     pub(super) fn insert(&mut self, child: Child) {
-        self.serial_of.insert(child.process.pid(), child.key.serial);
-        self.by_serial.insert(child.key.serial, child);
+        let (serial, cell) = (child.key.serial, child.cell);
+        self.serial_of.insert(child.process.pid(), serial);
+        self.cell_of.insert(serial, cell);
+        if self.by_cell.len() <= cell {
+            self.by_cell.resize_with(cell + 1, || None);
+        }
+        self.by_cell[cell] = Some(child);
     }
 
     pub(super) fn get(&self, serial: u64) -> Option<&Child> {
-        self.by_serial.get(&serial)
+        self.by_cell[*self.cell_of.get(&serial)?].as_ref()
     }
 
     pub(super) fn get_mut(&mut self, serial: u64) -> Option<&mut Child> {
-        self.by_serial.get_mut(&serial)
+        self.by_cell[*self.cell_of.get(&serial)?].as_mut()
     }
 
     /// Takes down that it is asked to leave; whether this is the first time.
     pub(super) fn note_asked(&mut self, serial: u64) -> bool {
-        let child = self.by_serial.get_mut(&serial);
+        let child = self.get_mut(serial);
         child.is_some_and(|child| !std::mem::replace(&mut child.asked, true))
     }
 
     pub(super) fn remove(&mut self, serial: u64) -> Option<Child> {
-        let child = self.by_serial.remove(&serial)?;
+        let child = self.by_cell[self.cell_of.remove(&serial)?].take()?;
         self.serial_of.remove(&child.process.pid());
         self.cells.give_back(child.cell);
         self.departed = Some(self.departed.map_or(child.born, |oldest| oldest.min(child.born)));
@@ -122,10 +129,12 @@ impl Children {
 
     /// The first with this number or a higher one, in the order in which they were made.
     pub(super) fn at_or_after(&mut self, serial: u64) -> Option<&mut Child> {
-        self.by_serial.range_mut(serial..).next().map(|(_, child)| child)
+        let (_, &cell) = self.cell_of.range(serial..).next()?;
+        self.by_cell[cell].as_mut()
     }
 
+    /// In the order in which they were made.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Child> {
-        self.by_serial.values()
+        self.cell_of.values().filter_map(|&cell| self.by_cell[cell].as_ref())
     }
 }
