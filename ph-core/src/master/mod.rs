@@ -235,9 +235,6 @@ enum Errand {
     Answer,
 }
 
-/// Room for as many events stays when all have been worked off.
-const FEW: usize = 64;
-
 /// Runs a master until it ends. Returns when no worker is left.
 ///
 /// Affects the whole process: it takes over its signals, its title and its children.
@@ -337,11 +334,6 @@ impl Master<'_> {
                 self.perform(action);
             }
             self.register_newborn();
-        }
-        // After as many at a time as at a launch: forks have what is kept for them copied.
-        if self.queue.capacity() > FEW {
-            self.queue = VecDeque::new();
-            crate::sys::memory::give_back();
         }
         self.consent();
     }
