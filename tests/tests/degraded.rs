@@ -135,10 +135,9 @@ fn s36_the_limit_on_processes_delays_a_scale() {
     assert!(output.err.contains("cannot make a process"), "{output:?}");
     until("there are as many as may be", || sandbox.workers("ready").len() == 3);
     until("it is degraded", || sandbox.status()["state"] == "degraded");
-    let refusals = || sandbox.read("app.log").matches("cannot make a worker").count();
-    let first = refusals();
+    let first = refusals(&sandbox);
     assert!(first >= 1, "the log says nothing");
-    until("it tries again", || refusals() >= first + 3);
+    until("it tries again", || refusals(&sandbox) >= first + 3);
     assert_eq!(sandbox.status()["wanted"], 5, "what was asked for is still wanted");
     assert_eq!(sandbox.workers("ready")[..2], before, "others were touched");
 
@@ -173,7 +172,30 @@ fn s36_a_death_at_the_limit_is_made_good() {
         let ready = sandbox.workers("ready");
         ready.len() == 2 && ready[0].1 != before[0].1
     });
+    assert_eq!(refusals(&sandbox), 0);
     sandbox.ok(&["stop"]);
+}
+
+/// A successor's descriptor may be opened before its predecessor's is closed, and there is none to spare.
+#[test]
+fn s36_a_death_at_the_limit_on_descriptors_is_made_good() {
+    let sandbox = Sandbox::new("nofiledeath", "number_workers = 2\nrestart_backoff = 30\n");
+    sandbox.ok(&["start"]);
+    let (master, before) = (sandbox.master(), sandbox.settled(2));
+    // As many as there are, or as good as: the last worker's is the highest.
+    let highest = *sandbox.unwatched(master).keys().max().unwrap() as usize;
+    limit_files(master, highest + 1);
+    before.iter().for_each(|(_, worker)| worker.signal(Signal::SIGKILL));
+    until("they are replaced", || sandbox.read("app.log").matches("worker ready").count() == 2);
+    assert_eq!(refusals(&sandbox), 0);
+    limit_files(master, 200);
+    sandbox.settled(2);
+    sandbox.ok(&["stop"]);
+}
+
+/// How often the log says that a worker could not be made.
+fn refusals(sandbox: &Sandbox) -> usize {
+    sandbox.read("app.log").matches("cannot make a worker").count()
 }
 
 #[test]

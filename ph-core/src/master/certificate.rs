@@ -11,7 +11,6 @@ use super::autopsy::{self, Request, Stall};
 use super::children::History;
 use super::curve::tenths;
 use super::narrate;
-use super::untold::Untold;
 use crate::arbiter::{Cause, ExitStatus, WorkerKey};
 use crate::sys::cgroup::Scope;
 use crate::sys::pidfd::Used;
@@ -64,16 +63,19 @@ struct Details {
     died: u32,
 }
 
+/// A worker's end, as the arbiter tells of it.
+pub(super) struct End {
+    pub(super) worker: WorkerKey,
+    pub(super) generation: u32,
+    pub(super) status: ExitStatus,
+    pub(super) cause: Cause,
+    pub(super) lived: Duration,
+}
+
 impl Master<'_> {
     /// Makes out the certificate of a worker that has ended, while that is there to be looked at.
-    pub(super) fn certify(
-        &mut self,
-        worker: &WorkerKey,
-        generation: u32,
-        status: ExitStatus,
-        cause: &Cause,
-        lived: Duration,
-    ) {
+    pub(super) fn certify(&mut self, end: &End) -> Option<Certificate> {
+        let End { worker, generation, status, cause, lived } = end;
         let (pid, watched, history, cell) = match self.children.get_mut(worker.serial) {
             Some(child) => {
                 let history = child.history.take().unwrap_or_default();
@@ -82,30 +84,29 @@ impl Master<'_> {
             // One that was never there has its zygote's.
             None => match self.zygotes.take_lost(worker.serial) {
                 Some((lost, cell)) => (lost.pid, false, lost.history, cell),
-                None => return,
+                None => return None,
             },
         };
         let slot = &self.slots.items()[cell];
         // One that was killed is told of as it was then: it may have taken its time to end.
         let examined = history.examined.as_ref();
         let request = examined.map_or_else(|| Request::of(slot), |it| it.request.clone());
-        let certificate = Certificate {
+        Some(Certificate {
             slot: worker.slot,
             pid,
-            generation,
+            generation: *generation,
             time: crate::log::time(),
-            status,
+            status: *status,
             cause: cause.word().into(),
             reason: reason(cause, &history, watched),
-            lived,
+            lived: *lived,
             requests: slot.requests(),
             request,
             stall: examined.and_then(|it| it.stall),
             used: history.used,
             oom: history.oom,
             details: Some(Box::new(Details { history, died: tenths() })),
-        };
-        self.untold.push(Untold::Died(Box::new(certificate), cause.clone()));
+        })
     }
 
     /// Tells of a worker that has ended.

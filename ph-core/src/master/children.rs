@@ -73,7 +73,7 @@ impl Child {
 
 #[derive(Default)]
 pub(super) struct Children {
-    /// By place: a successor has its predecessor's, and with that a page of memory that was written to already.
+    /// By place, the lowest that was free: most often a page of memory that was written to already.
     by_cell: Vec<Option<Child>>,
     cell_of: BTreeMap<u64, usize>,
     serial_of: HashMap<Pid, u64>,

@@ -4,7 +4,9 @@ use nix::unistd::Pid;
 use ph_config::value::choice::WorkerClass;
 use ph_signal::Signal;
 
+use super::certificate::End;
 use super::children::Child;
+use super::untold::Untold;
 use super::{Master, foreign, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
 use crate::elector::Command;
@@ -30,7 +32,7 @@ impl Master<'_> {
                     self.zygotes.give_up(worker.serial);
                 }
             }
-            Action::Reap { worker } => self.reap(worker),
+            Action::Reap { worker } => self.bury(worker),
             Action::Scan => self.scan(),
             Action::Weigh(workers) => self.weigh(&workers),
             Action::Measure => self.measure(),
@@ -91,7 +93,25 @@ impl Master<'_> {
         self.accounts.workers.retired += u64::from(self.children.note_asked(worker.serial));
     }
 
-    fn reap(&mut self, worker: WorkerKey) {
+    /// Whether a worker is a child that was copied from this process.
+    fn is_copy(&self, worker: WorkerKey) -> bool {
+        self.children.get(worker.serial).is_some_and(|child| child.foreign.is_none())
+    }
+
+    /// Has a worker that has ended reaped: a copy of the master not before its successor runs. A program's output is closed at
+    /// once, and what is left of a zygote's worker is not looked at again.
+    fn bury(&mut self, worker: WorkerKey) {
+        if let Some(child) = self.children.get(worker.serial) {
+            self.poll.remove(&child.process);
+        }
+        if self.is_copy(worker) {
+            self.untold.push(Untold::Reap(worker));
+        } else {
+            self.reap(worker);
+        }
+    }
+
+    pub(super) fn reap(&mut self, worker: WorkerKey) {
         let Some(child) = self.children.remove(worker.serial) else {
             return self.forget_lost(worker.serial);
         };
@@ -99,7 +119,6 @@ impl Master<'_> {
         if let Some(guard) = &self.guard {
             guard.unwatch(child.cell);
         }
-        self.poll.remove(&child.process);
         let _ = child.process.reap();
         let slot = &self.slots.items()[child.cell];
         crate::slots::board(&self.slots).count_connections(-(slot.connections() as i64));
@@ -229,7 +248,14 @@ impl Master<'_> {
             }
         }
         if let Note::Died { worker, generation, status, cause, lived } = note {
-            return self.certify(worker, *generation, *status, cause, *lived);
+            let (worker, generation, status, lived) = (*worker, *generation, *status, *lived);
+            let end = Box::new(End { worker, generation, status, cause: cause.clone(), lived });
+            if self.is_copy(worker) {
+                self.untold.push(Untold::Ended(end));
+            } else if let Some(certificate) = self.certify(&end) {
+                self.untold.push(Untold::Died(Box::new(certificate), end.cause));
+            }
+            return;
         }
         self.happen_noted(note);
         let pid = |worker: &WorkerKey| {
@@ -277,7 +303,7 @@ impl Master<'_> {
                 // The log was reopened while it booted, deaf to that.
                 let _ = child.process.signal(Signal::USR1);
             }
-            self.queue.push_back(match report {
+            let event = match report {
                 Report::Ready => Event::Ready { worker },
                 Report::Recycle => Event::Recycle { worker },
                 Report::Broke => Event::Broke { worker },
@@ -290,7 +316,9 @@ impl Master<'_> {
                     history.said = Some(line);
                     continue;
                 }
-            });
+            };
+            // One at a time: the memory of a queue for all of them, each later fork would have to copy.
+            self.feed(event);
         }
         self.work_off();
     }

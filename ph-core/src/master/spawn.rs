@@ -95,7 +95,11 @@ impl Master<'_> {
     /// Makes a process for this worker, or tells the arbiter why it can't be.
     #[inline(never)]
     pub(super) fn spawn(&mut self, key: WorkerKey, generation: u32) {
-        let Some(cell) = self.children.cells.take() else {
+        let cell = self.children.cells.take().or_else(|| {
+            self.tell_untold();
+            self.children.cells.take()
+        });
+        let Some(cell) = cell else {
             let reason = "every place of the shared table is taken".to_owned();
             self.queue.push_back(Event::SpawnFailed { worker: key, reason });
             return;
@@ -110,13 +114,7 @@ impl Master<'_> {
             }
             return;
         }
-        let made = if self.generations[&generation].is_foreign() {
-            let made = self.spawn_program(key, generation, cell);
-            made.map(|(pid, foreign)| (pid, Some(Box::new(foreign))))
-        } else {
-            self.fork_worker(key, generation, cell).map(|pid| (pid, None))
-        };
-        match made {
+        match self.find_room(|master| master.make_process(key, generation, cell)) {
             Ok((pid, foreign)) => {
                 fork::lead_group(pid);
                 if let Some(guard) = &self.guard {
@@ -132,6 +130,20 @@ impl Master<'_> {
                 self.unseat(cell);
                 self.queue.push_back(Event::SpawnFailed { worker: key, reason: error.to_string() });
             }
+        }
+    }
+
+    fn make_process(
+        &mut self,
+        key: WorkerKey,
+        generation: u32,
+        cell: usize,
+    ) -> Result<(Pid, Option<Box<Foreign>>), SpawnError> {
+        if self.generations[&generation].is_foreign() {
+            let (pid, foreign) = self.spawn_program(key, generation, cell)?;
+            Ok((pid, Some(Box::new(foreign))))
+        } else {
+            Ok((self.fork_worker(key, generation, cell)?, None))
         }
     }
 
@@ -164,7 +176,7 @@ impl Master<'_> {
     pub(super) fn register_newborn(&mut self) {
         for newborn in std::mem::take(&mut self.newborn) {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
-            match self.watch(pid, key, foreign.as_deref()) {
+            match self.find_room(|master| master.watch(pid, key, foreign.as_deref())) {
                 Ok(process) => {
                     let (asked, history, forked) = (false, None, foreign.is_none());
                     self.children.insert(Child {
