@@ -18,8 +18,10 @@ const MANY: usize = 1_000;
 /// not move.
 const KILLS: usize = 10;
 
-/// From one kill to the next, at either size: so slow that among sixteen nobody dies twice within a
+/// From one kill to the next at either size: so slow that among sixteen nobody dies twice within a
 /// second, which would be answered later on purpose, and so that timers fall due equally often.
+/// Halfway between two at the one size there is one at the other: what else the machine is at hits
+/// both alike.
 const PACE: Duration = Duration::from_millis(100);
 
 const STATUS_TARGET: f64 = 0.050;
@@ -32,14 +34,15 @@ pub(super) fn measure(sides: &Sides) -> Result<Vec<Row>> {
     let mut cost_among_few = Vec::new();
     let mut cost_among_many = Vec::new();
     for side in sides.each() {
-        cost_among_few.push(cost_of_death(sides, side, FEW, |_| Ok(()))?);
-        cost_among_many.push(cost_of_death(sides, side, MANY, |herd| {
-            memory.push(memory_of_one(&herd.workers(MANY)?)?);
-            if let (Some(ours), "ours") = (&sides.ours, side.name()) {
-                status = (0..sides.rounds).map(|_| ours.status(MANY)).collect::<Result<_>>()?;
-            }
-            Ok(())
-        })?);
+        let many = Crowd::start(sides, side, MANY)?;
+        memory.push(memory_of_one(&many.herd.workers(MANY)?)?);
+        if let (Some(ours), "ours") = (&sides.ours, side.name()) {
+            status = (0..sides.rounds).map(|_| ours.status(MANY)).collect::<Result<_>>()?;
+        }
+        let few = Crowd::start(sides, side, FEW)?;
+        let [few, many] = costs_of_death(sides.rounds, [few, many])?;
+        cost_among_few.push(few);
+        cost_among_many.push(many);
     }
     let growth: Vec<f64> =
         cost_among_many.iter().zip(&cost_among_few).map(|(many, few)| many / few).collect();
@@ -72,36 +75,56 @@ pub(super) fn measure(sides: &Sides) -> Result<Vec<Row>> {
     ])
 }
 
-/// Seconds of the master's CPU per death. `before` looks at the herd while nobody has died yet.
-fn cost_of_death(
-    sides: &Sides,
-    side: &dyn Side,
-    workers: usize,
-    mut before: impl FnMut(&Herd) -> Result,
-) -> Result<f64> {
-    let mut stamps = Stamps::create(sides.stamps(side))?;
-    let herd = side.start(workers, Some(&stamps))?;
-    stamps.skip(workers)?;
-    before(&herd)?;
-    let mut victims = Vec::new();
-    let mut means = Vec::new();
-    let mut due = Instant::now();
-    for _ in 0..sides.rounds {
-        herd.settle()?;
-        let start = herd.master.cpu_nanoseconds()?;
-        for _ in 0..KILLS {
-            if victims.is_empty() {
-                victims = oldest_last(herd.workers(workers)?);
-            }
-            let Some(victim) = victims.pop() else { break };
-            herd.replace(victim, &mut stamps)?;
-            due += PACE;
-            wait::pass(due)?;
-        }
-        let spent = herd.master.cpu_nanoseconds()? - start;
-        means.push(spent as f64 / KILLS as f64 / 1e9);
+/// A herd of one of the sizes, and who of it is to die next.
+struct Crowd {
+    herd: Herd,
+    size: usize,
+    stamps: Stamps,
+    victims: Vec<Process>,
+}
+
+impl Crowd {
+    fn start(sides: &Sides, side: &dyn Side, size: usize) -> Result<Self> {
+        let mut stamps = Stamps::create(sides.stamps(side).with_extension(size.to_string()))?;
+        let herd = side.start(size, Some(&stamps))?;
+        stamps.skip(size)?;
+        Ok(Self { herd, size, stamps, victims: Vec::new() })
     }
-    Ok(median(&means))
+
+    fn lose_one(&mut self) -> Result {
+        if self.victims.is_empty() {
+            self.victims = oldest_last(self.herd.workers(self.size)?);
+        }
+        if let Some(victim) = self.victims.pop() {
+            self.herd.replace(victim, &mut self.stamps)?;
+        }
+        Ok(())
+    }
+}
+
+/// Seconds of the master's CPU per death, of each crowd: they lose one in turn.
+fn costs_of_death<const N: usize>(rounds: usize, mut crowds: [Crowd; N]) -> Result<[f64; N]> {
+    let mut means = [const { Vec::new() }; N];
+    let mut due = Instant::now();
+    for _ in 0..rounds {
+        let mut before = [0; N];
+        for (crowd, before) in crowds.iter().zip(&mut before) {
+            crowd.herd.settle()?;
+            *before = crowd.herd.master.cpu_nanoseconds()?;
+        }
+        for _ in 0..KILLS {
+            for crowd in &mut crowds {
+                crowd.lose_one()?;
+                due += PACE / N as u32;
+                wait::pass(due)?;
+            }
+        }
+        for ((crowd, before), means) in crowds.iter().zip(before).zip(&mut means) {
+            let spent = crowd.herd.master.cpu_nanoseconds()? - before;
+            means.push(spent as f64 / KILLS as f64 / 1e9);
+        }
+    }
+    Ok(means.map(|means| median(&means)))
 }
 
 /// So that popping takes who has been there longest.
