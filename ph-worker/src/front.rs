@@ -9,8 +9,9 @@ use crate::acceptor::{Accepted, Acceptor, Event};
 use crate::context::Context;
 use crate::desk::Desk;
 
-/// So many connections that have moved here are handed over together: they are taken within a millisecond.
-const TOGETHER: usize = 64;
+/// So many connections at most move together, out of one worker and into another: more do not wait for each other, since so
+/// many are answered, or taken, within a millisecond.
+pub(crate) const TOGETHER: usize = 64;
 
 /// Accepts connections and hands them over, until the worker is asked to leave and nothing is in hand any more.
 ///

@@ -10,10 +10,8 @@ use std::sync::Arc;
 use super::AsyncStream;
 use super::registry::Entry;
 use crate::desk::Desk;
+use crate::front::TOGETHER;
 use crate::hold::Hold;
-
-/// More than this many do not wait for each other: so many are answered within a millisecond.
-const MOST: usize = 64;
 
 /// One that leaves, and all that this worker has of it.
 pub(super) struct Leaver {
@@ -38,7 +36,7 @@ impl Leaving {
         match waiting {
             // After all coroutines that were woken with this one.
             1 => tokio::task::yield_now().await,
-            MOST.. => {}
+            TOGETHER.. => {}
             // The first of them does it.
             _ => return,
         }
