@@ -71,7 +71,7 @@ impl Title {
     /// Shows the title that was laid out last. Takes no memory.
     pub fn wear(&mut self) {
         let shown = self.len.min(self.text.len());
-        // SAFETY: `start` points to `len` writable bytes that live as long as the process: either the page mapped
+        // SAFETY: `start` points to `len` writable bytes that live as long as the process: either the page made
         // for this purpose, or the original argument block, which nothing of ours reads after start-up. `shown` is
         // no more than that, nor than `text`, which lies elsewhere; a shorter memory still ends in a NUL, since a
         // title is laid out one byte shorter than it. `comm` ends in a NUL, and is copied by the call.
@@ -136,24 +136,15 @@ struct MmMap {
     exe_fd: u32,
 }
 
+/// A page of the heap: a mapping of its own would be one more for each fork to copy.
+#[repr(align(4096))]
+struct Page([u8; PAGE]);
+
 fn move_arguments(layout: &Layout) -> io::Result<NonNull<u8>> {
-    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            PAGE,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    if page == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
+    let mut page = Box::new(Page([0; PAGE]));
     // SAFETY: sbrk(0) moves nothing; it reports the current break.
     let brk = unsafe { libc::sbrk(0) } as u64;
-    let start = page as u64;
+    let start = page.0.as_mut_ptr() as u64;
     let map = MmMap {
         start_code: layout.start_code as u64,
         end_code: layout.end_code as u64,
@@ -172,13 +163,8 @@ fn move_arguments(layout: &Layout) -> io::Result<NonNull<u8>> {
     };
     // SAFETY: the kernel copies `map` and checks every address in it; all but the argument and environment pairs
     // are the values that it reported itself, and those two are only ever read, by /proc.
-    let moved = cvt(unsafe {
+    cvt(unsafe {
         libc::prctl(libc::PR_SET_MM, libc::PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0)
-    });
-    if let Err(error) = moved {
-        // SAFETY: the page was mapped above and nothing refers to it.
-        unsafe { libc::munmap(page, PAGE) };
-        return Err(error);
-    }
-    NonNull::new(page.cast()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    })?;
+    Ok(NonNull::from(Box::leak(page)).cast())
 }
