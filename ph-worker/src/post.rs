@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use ph_config::Settings;
+#[cfg(feature = "rpc")]
 use ph_core::calls::Record;
 use ph_core::channel::{Channel, MOST_UNREAD};
 use ph_core::listen::Listener;
@@ -26,6 +27,7 @@ pub(crate) struct Post {
     pub(crate) settings: Arc<Settings>,
     pub(crate) slot: &'static Slot,
     /// Where an RPC worker shows how its calls fare; nothing for others.
+    #[cfg(feature = "rpc")]
     pub(crate) calls: &'static [Record],
     pub(crate) board: &'static Board,
     outfit: Outfit,
@@ -60,7 +62,7 @@ impl Outfit {
 impl Post {
     pub(crate) fn of(seat: Seat) -> Self {
         let Seat { slot: id, generation, settings, reporter, cell: slot, .. } = seat;
-        let Seat { calls, board, listeners, lock, channel, office, .. } = seat;
+        let Seat { board, listeners, lock, channel, office, .. } = seat;
         // In a warm standby there is none yet.
         let equipment = Equipment { listeners, lock: None };
         let outfit = match office {
@@ -74,7 +76,8 @@ impl Post {
             master: std::os::unix::process::parent_id(),
             settings,
             slot,
-            calls: calls.unwrap_or_default(),
+            #[cfg(feature = "rpc")]
+            calls: seat.calls.unwrap_or_default(),
             board,
             outfit,
             office,

@@ -37,6 +37,8 @@ const STEPS: [Named; 10] = [
     }),
     // What the product leaves out: nothing else builds these.
     ("features", |workspace| {
+        Step::cargo("clippy -p ph-worker --no-default-features -- -D warnings")
+            .run(&workspace.root)?;
         for package in ["ph-rpc", "ph-leader"] {
             Step::cargo(&format!(
                 "clippy -p {package} --all-features --all-targets -- -D warnings"
