@@ -53,6 +53,11 @@ pub(super) struct History {
 }
 
 impl Child {
+    /// Whether it was copied from the master.
+    pub(super) fn is_copy(&self) -> bool {
+        self.foreign.is_none()
+    }
+
     /// Whether it is a program that has fed its watchdog.
     pub(super) fn is_watched(&self) -> bool {
         self.foreign.as_ref().is_some_and(|foreign| foreign.fed.is_some())

@@ -93,22 +93,16 @@ impl Master<'_> {
         self.accounts.workers.retired += u64::from(self.children.note_asked(worker.serial));
     }
 
-    /// Whether a worker is a child that was copied from this process.
-    fn is_copy(&self, worker: WorkerKey) -> bool {
-        self.children.get(worker.serial).is_some_and(|child| child.foreign.is_none())
-    }
-
     /// Has a worker that has ended reaped: a copy of the master not before its successor runs. A program's output is closed at
     /// once, and what is left of a zygote's worker is not looked at again.
     fn bury(&mut self, worker: WorkerKey) {
         if let Some(child) = self.children.get(worker.serial) {
             self.poll.remove(&child.process);
+            if child.is_copy() {
+                return self.untold.push(Untold::Reap(worker));
+            }
         }
-        if self.is_copy(worker) {
-            self.untold.push(Untold::Reap(worker));
-        } else {
-            self.reap(worker);
-        }
+        self.reap(worker);
     }
 
     pub(super) fn reap(&mut self, worker: WorkerKey) {
@@ -250,7 +244,7 @@ impl Master<'_> {
         if let Note::Died { worker, generation, status, cause, lived } = note {
             let (worker, generation, status, lived) = (*worker, *generation, *status, *lived);
             let end = Box::new(End { worker, generation, status, cause: cause.clone(), lived });
-            if self.is_copy(worker) {
+            if self.children.get(worker.serial).is_some_and(Child::is_copy) {
                 self.untold.push(Untold::Ended(end));
             } else if let Some(certificate) = self.certify(&end) {
                 self.untold.push(Untold::Died(Box::new(certificate), end.cause));
@@ -298,7 +292,7 @@ impl Master<'_> {
                 continue;
             };
             let worker = child.key;
-            let follows = child.foreign.is_none() && child.reopened != self.reopened;
+            let follows = child.is_copy() && child.reopened != self.reopened;
             if report == Report::Ready && follows {
                 // The log was reopened while it booted, deaf to that.
                 let _ = child.process.signal(Signal::USR1);

@@ -86,7 +86,7 @@ impl Master<'_> {
         self.reopened += 1;
         // One that still boots ignores it, and is told again when it is ready.
         // A program has no file of it, and may take the signal for its end.
-        for child in self.children.iter().filter(|child| child.foreign.is_none()) {
+        for child in self.children.iter().filter(|child| child.is_copy()) {
             let _ = child.process.signal(Signal::USR1);
         }
     }

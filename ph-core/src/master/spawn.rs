@@ -95,11 +95,7 @@ impl Master<'_> {
     /// Makes a process for this worker, or tells the arbiter why it can't be.
     #[inline(never)]
     pub(super) fn spawn(&mut self, key: WorkerKey, generation: u32) {
-        let cell = self.children.cells.take().or_else(|| {
-            self.tell_untold();
-            self.children.cells.take()
-        });
-        let Some(cell) = cell else {
+        let Ok(cell) = self.find_room(|master| master.children.cells.take().ok_or(())) else {
             let reason = "every place of the shared table is taken".to_owned();
             self.queue.push_back(Event::SpawnFailed { worker: key, reason });
             return;

@@ -59,7 +59,7 @@ impl Master<'_> {
     }
 
     /// Tries, and where that fails, tries once more without those who have ended: until they are reaped each of them is a
-    /// process and a descriptor, and there may be a limit on either.
+    /// process and a descriptor and has a place in the shared table, and there may be a limit on any of these.
     pub(super) fn find_room<T, E>(
         &mut self,
         mut attempt: impl FnMut(&mut Self) -> Result<T, E>,
