@@ -2,6 +2,8 @@
  * they are ready, and replace one that died. No titles, no logs, no limits, no configuration.
  *
  *   fork_loop serve N [STAMPS]   starts N workers, prints "ready MICROSECONDS", replaces whichever dies, for ever
+ *   fork_loop turns N            starts N, each when the one before it is ready, prints "ready MICROSECONDS", and ends
+ *                                with its workers
  *   fork_loop deaths N ROUNDS    starts N, then ROUNDS times: kills one, waits for it, forks, waits for the successor;
  *                                prints "death MICROSECONDS" each time, and ends with its workers
  *
@@ -104,6 +106,10 @@ static void deaths(pid_t *workers, int count, int rounds)
 		await(1);
 		printf("death %lld\n", (long long)(now() - begin) / 1000);
 	}
+}
+
+static void end(const pid_t *workers, int count)
+{
 	for (int i = 0; i < count; i++) {
 		kill(workers[i], SIGKILL);
 		waitpid(workers[i], NULL, 0);
@@ -115,23 +121,30 @@ int main(int argc, char **argv)
 	int64_t begin = now();
 	int count = argc > 2 ? atoi(argv[2]) : 0;
 	int serving = argc > 2 && strcmp(argv[1], "serve") == 0;
+	int in_turn = argc > 2 && strcmp(argv[1], "turns") == 0;
 	int dying = argc > 3 && strcmp(argv[1], "deaths") == 0;
 
-	if (count < 1 || (!serving && !dying)) {
-		fprintf(stderr, "usage: fork_loop serve N [STAMPS] | deaths N ROUNDS\n");
+	if (count < 1 || (!serving && !in_turn && !dying)) {
+		fprintf(stderr, "usage: fork_loop serve N [STAMPS] | turns N | deaths N ROUNDS\n");
 		return 2;
 	}
 	stamps = serving && argc > 3 ? argv[3] : NULL;
 	pid_t *workers = calloc((size_t)count, sizeof *workers);
 	if (!workers || pipe(ready) < 0)
 		fail("start");
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		workers[i] = start();
-	await(count);
+		if (in_turn)
+			await(1);
+	}
+	if (!in_turn)
+		await(count);
 	printf("ready %lld\n", (long long)(now() - begin) / 1000);
 	fflush(stdout);
 	if (serving)
 		serve();
-	deaths(workers, count, atoi(argv[3]));
+	if (dying)
+		deaths(workers, count, atoi(argv[3]));
+	end(workers, count);
 	return 0;
 }

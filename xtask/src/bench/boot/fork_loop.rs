@@ -36,6 +36,14 @@ impl ForkLoop {
         (0..rounds).map(|_| group.number("death").map(Duration::from_micros)).collect()
     }
 
+    /// From the spawn until that many workers are ready, each forked when the one before it was.
+    pub(super) fn launch_in_turn(&self, workers: usize) -> Result<Duration> {
+        let start = Instant::now();
+        let mut group = self.spawn(&["turns".to_owned(), workers.to_string()])?;
+        let _own = group.number("ready")?;
+        Ok(start.elapsed())
+    }
+
     fn spawn(&self, arguments: &[String]) -> Result<Group> {
         let mut command = Command::new(&self.program);
         command.args(arguments);
