@@ -158,6 +158,21 @@ impl Cause {
     }
 }
 
+/// One worker's end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Death {
+    /// Whose.
+    pub worker: WorkerKey,
+    /// Its generation.
+    pub generation: u32,
+    /// How the kernel tells it.
+    pub status: ExitStatus,
+    /// Why.
+    pub cause: Cause,
+    /// From spawn to end.
+    pub lived: Duration,
+}
+
 /// A fact for people: each becomes a log line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
@@ -173,18 +188,7 @@ pub enum Note {
         first: bool,
     },
     /// A worker ended.
-    Died {
-        /// Which.
-        worker: WorkerKey,
-        /// Generation.
-        generation: u32,
-        /// How the kernel tells it.
-        status: ExitStatus,
-        /// Why.
-        cause: Cause,
-        /// From spawn to end.
-        lived: Duration,
-    },
+    Died(Death),
     /// A worker is asked to leave.
     Retiring {
         /// Slot.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::action::{Action, Cause, Note, Outcome};
+use super::action::{Action, Cause, Death, Note, Outcome};
 use super::event::{ExitStatus, Speed, WorkerKey};
 use super::seat::back_off;
 use super::worker::State;
@@ -76,13 +76,13 @@ impl Arbiter {
             Cause::Asked(_) => self.totals.exited += 1,
         }
         let lived = now - worker.spawned;
-        out.push(Action::Tell(Note::Died {
+        out.push(Action::Tell(Note::Died(Death {
             worker: key,
             generation: worker.generation,
             status,
             cause: cause.clone(),
             lived,
-        }));
+        })));
         out.push(Action::Reap { worker: key });
         self.sweep_soon(now);
         if unasked {

@@ -47,7 +47,7 @@ mod yielding;
 
 use std::time::{Duration, Instant};
 
-pub use action::{Action, Cause, LastChange, Note, Outcome, Verdict};
+pub use action::{Action, Cause, Death, LastChange, Note, Outcome, Verdict};
 pub use carried::Carried;
 pub use change::Step;
 use change::{Reload, Waiter};

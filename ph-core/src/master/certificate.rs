@@ -11,7 +11,7 @@ use super::autopsy::{self, Request, Stall};
 use super::children::History;
 use super::curve::tenths;
 use super::narrate;
-use crate::arbiter::{Cause, ExitStatus, WorkerKey};
+use crate::arbiter::{Cause, Death, ExitStatus};
 use crate::sys::cgroup::Scope;
 use crate::sys::pidfd::Used;
 
@@ -63,19 +63,10 @@ struct Details {
     died: u32,
 }
 
-/// A worker's end, as the arbiter tells of it.
-pub(super) struct End {
-    pub(super) worker: WorkerKey,
-    pub(super) generation: u32,
-    pub(super) status: ExitStatus,
-    pub(super) cause: Cause,
-    pub(super) lived: Duration,
-}
-
 impl Master<'_> {
     /// Makes out the certificate of a worker that has ended, while that is there to be looked at.
-    pub(super) fn certify(&mut self, end: &End) -> Option<Certificate> {
-        let End { worker, generation, status, cause, lived } = end;
+    pub(super) fn certify(&mut self, death: &Death) -> Option<Certificate> {
+        let Death { worker, generation, status, cause, lived } = death;
         let (pid, watched, history, cell) = match self.children.get_mut(worker.serial) {
             Some(child) => {
                 let history = child.history.take().unwrap_or_default();

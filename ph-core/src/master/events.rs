@@ -118,7 +118,7 @@ impl Master<'_> {
                 return self.happen("worker_ready", &Ready { id, generation, took_s });
             }
             // Told with its certificate.
-            Note::Died { .. } => return,
+            Note::Died(_) => return,
             Note::Retiring { slot, why } => {
                 ("worker_retiring", json!({ "id": slot, "why": why.word() }))
             }

@@ -57,7 +57,7 @@ pub(super) fn note(note: &Note) {
         }
         Note::Gap(gap) => warn!(gap = ?gap, "the master was away; every limit starts anew"),
         // These name a process, and are told with its pid.
-        Note::Died { .. } | Note::Killing { .. } => {}
+        Note::Died(_) | Note::Killing { .. } => {}
     }
 }
 

@@ -4,7 +4,6 @@ use nix::unistd::Pid;
 use ph_config::value::choice::WorkerClass;
 use ph_signal::Signal;
 
-use super::certificate::End;
 use super::children::Child;
 use super::untold::Untold;
 use super::{Master, foreign, narrate};
@@ -241,13 +240,11 @@ impl Master<'_> {
                 note => manager.hear(note),
             }
         }
-        if let Note::Died { worker, generation, status, cause, lived } = note {
-            let (worker, generation, status, lived) = (*worker, *generation, *status, *lived);
-            let end = Box::new(End { worker, generation, status, cause: cause.clone(), lived });
-            if self.children.get(worker.serial).is_some_and(Child::is_copy) {
-                self.untold.push(Untold::Ended(end));
-            } else if let Some(certificate) = self.certify(&end) {
-                self.untold.push(Untold::Died(Box::new(certificate), end.cause));
+        if let Note::Died(death) = note {
+            if self.children.get(death.worker.serial).is_some_and(Child::is_copy) {
+                self.untold.push(Untold::Ended(Box::new(death.clone())));
+            } else if let Some(certificate) = self.certify(death) {
+                self.untold.push(Untold::Died(Box::new(certificate), death.cause.clone()));
             }
             return;
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::Master;
-use super::certificate::{Certificate, End};
+use super::certificate::Certificate;
 use super::events::About;
-use crate::arbiter::{Action, Cause, Note, WorkerKey};
+use crate::arbiter::{Action, Cause, Death, Note, WorkerKey};
 use crate::sys::oom;
 
 /// By then it is told, whatever else happens.
@@ -22,7 +22,7 @@ pub(super) enum Untold {
     /// A process was made for a worker; whether it is a copy of the master.
     Born { about: About<Born>, forked: bool },
     /// A worker has ended; whatever there is to be seen of it is there until it is reaped.
-    Ended(Box<End>),
+    Ended(Box<Death>),
     /// A worker has ended, by this cause.
     Died(Box<Certificate>, Cause),
     /// It may be reaped.
@@ -47,9 +47,9 @@ impl Master<'_> {
                     }
                     self.happen("worker_booting", &about);
                 }
-                Untold::Ended(end) => {
-                    if let Some(certificate) = self.certify(&end) {
-                        self.tell_death(certificate, &end.cause);
+                Untold::Ended(death) => {
+                    if let Some(certificate) = self.certify(&death) {
+                        self.tell_death(certificate, &death.cause);
                     }
                 }
                 Untold::Died(certificate, cause) => self.tell_death(*certificate, &cause),
@@ -76,5 +76,5 @@ impl Master<'_> {
 
 /// Whether an action of the arbiter's comes before what is untold. The others may tell of something themselves, or end it all.
 pub(super) fn goes_before(action: &Action) -> bool {
-    matches!(action, Action::Reap { .. } | Action::Spawn { .. } | Action::Tell(Note::Died { .. }))
+    matches!(action, Action::Reap { .. } | Action::Spawn { .. } | Action::Tell(Note::Died(_)))
 }

@@ -17,7 +17,7 @@ use ph_core::arbiter::{
 /// The causes of the ends that these actions tell.
 fn deaths(actions: &[Action]) -> Vec<Cause> {
     let cause = |action: &Action| match action {
-        Action::Tell(Note::Died { cause, .. }) => Some(cause.clone()),
+        Action::Tell(Note::Died(death)) => Some(death.cause.clone()),
         _ => None,
     };
     actions.iter().filter_map(cause).collect()
