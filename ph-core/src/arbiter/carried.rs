@@ -61,6 +61,7 @@ struct CarriedWorker {
     generation: u32,
     spawned: Distance,
     told: Option<String>,
+    timeout: Option<Duration>,
     state: CarriedState,
 }
 
@@ -170,6 +171,7 @@ impl Anchor {
             generation: worker.generation,
             spawned: self.distance(worker.spawned),
             told: worker.told.clone(),
+            timeout: worker.timeout,
             state,
         }
     }
@@ -250,6 +252,7 @@ impl Anchor {
             generation: worker.generation,
             spawned: self.instant(worker.spawned),
             state,
+            timeout: worker.timeout,
             told: worker.told,
         }
     }

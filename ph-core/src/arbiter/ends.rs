@@ -153,18 +153,29 @@ impl Arbiter {
         }
         let jitter = self.jitter.next();
         let fatal = self.phase == Phase::Starting && ready_for.is_none();
+        let mut again = false;
         if let Some(seat) = self.seats.get_mut(key.slot)
             && let Some(delay) = seat.crashed(ready_for, &self.policy, now, jitter)
             && !fatal
         {
+            again = true;
             out.push(Action::Tell(Note::BackingOff { slot: key.slot, delay, row: seat.row(now) }));
         }
+        let slot = key.slot;
         let reason = match cause {
-            Cause::Boot(said) => said.clone(),
-            Cause::BootTimeout(limit) => format!("not ready within boot_timeout ({limit:?})"),
+            Cause::Boot(said) => format!("worker {slot} could not boot: {said}"),
+            Cause::BootTimeout(limit) => {
+                format!("worker {slot} could not boot: not ready within boot_timeout ({limit:?})")
+            }
+            // Once may be chance. A generation whose workers are ready and then crash, again and again, will hardly ever be
+            // ready as a whole: a reload would wait for that, and everybody behind it.
+            cause if again && generation == self.generation && self.has_former() => {
+                let word = cause.word();
+                let reason = format!("worker {slot} was ready and ended again soon after ({word})");
+                return self.roll_back(now, &reason, out);
+            }
             _ => return,
         };
-        let reason = format!("worker {} could not boot: {reason}", key.slot);
         if self.reload.is_some() && generation != self.generation {
             return;
         }
@@ -181,7 +192,7 @@ impl Arbiter {
     ) {
         if self.phase == Phase::Starting {
             self.stop(now, None, Speed::Quick, Outcome::BootFailed(reason), out);
-        } else if self.reload.as_ref().is_some_and(|reload| reload.before().is_some()) {
+        } else if self.has_former() {
             self.roll_back(now, &reason, out);
         } else {
             self.fail_waiters(now, key.slot, &reason, out);

@@ -5,8 +5,14 @@ use std::time::{Duration, Instant};
 use super::action::{Action, Cause, Note};
 use super::event::WorkerKey;
 use super::why::Why;
-use super::worker::{State, Worker};
+use super::worker::State;
 use super::{Arbiter, GAP, kill};
+
+/// How often a request with this limit is looked at.
+pub(super) fn pace(limit: Duration) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(10);
+    (limit / 4).max(SHORTEST)
+}
 
 impl Arbiter {
     /// Acts on every limit that has run out.
@@ -50,14 +56,8 @@ impl Arbiter {
         self.expire_upgrade(now, out);
         self.expire_leadership(now, out);
         if self.scan.take_if(|at| *at <= now).is_some() {
-            // Only a worker past its boot can be inside a request.
-            let working = |worker: &Worker| {
-                !matches!(worker.state, State::Booting { .. } | State::Killed { .. })
-            };
-            if self.seats.values().flat_map(|seat| &seat.workers).any(working) {
-                self.scan = self.next_scan(now);
-                out.push(Action::Scan);
-            }
+            self.scan = self.next_scan(now);
+            out.extend(self.scan.map(|_| Action::Scan));
         }
         self.weigh_when_due(now, out);
         if self.scaler.is_due(now, self.policy.band.as_ref()) {
@@ -81,7 +81,7 @@ impl Arbiter {
         (since, shared): (Instant, bool),
         out: &mut Vec<Action>,
     ) {
-        let Some(limit) = self.policy.timeout else { return };
+        let Some(limit) = self.worker(key).and_then(|worker| worker.timeout) else { return };
         let since = self.forgiven.map_or(since, |forgiven| forgiven.max(since));
         let due = since + limit;
         if due > now {
@@ -104,9 +104,11 @@ impl Arbiter {
         }
     }
 
+    /// When to look at running requests next, if anybody's may not take as long as they like.
     pub(super) fn next_scan(&self, now: Instant) -> Option<Instant> {
-        const SHORTEST: Duration = Duration::from_millis(10);
-        self.policy.timeout.map(|limit| now + (limit / 4).max(SHORTEST))
+        let workers = self.seats.values().flat_map(|seat| &seat.workers);
+        let limits = workers.filter(|worker| worker.is_working()).filter_map(|it| it.timeout);
+        limits.min().map(|limit| now + pace(limit))
     }
 
     /// A stopped or suspended master missed its deadlines; its workers are not to blame.

@@ -336,18 +336,20 @@ impl Arbiter {
     }
 
     fn became_ready(&mut self, now: Instant, key: WorkerKey, out: &mut Vec<Action>) {
-        let lifetime =
-            self.policy.max_lifetime.map(|most| most.mul_f64(1.0 - self.jitter.next() / 10.0));
         let Some(worker) = self.worker(key).filter(|worker| worker.is_booting()) else { return };
-        let recycle_at = lifetime.map(|lifetime| now + lifetime);
-        worker.state = State::Ready { since: now, recycle_at, outdated: None, above: 0 };
-        let (generation, took) = (worker.generation, now - worker.spawned);
+        let generation = worker.generation;
+        let lifetime = self.policy_of(generation).max_lifetime;
+        let recycle_at = lifetime.map(|most| now + most.mul_f64(1.0 - self.jitter.next() / 10.0));
         let first = self.phase == Phase::Starting;
+        let Some(seat) = self.seats.get_mut(key.slot) else { return };
+        seat.served |= first;
+        let Some(worker) = seat.worker(key) else { return };
+        worker.state = State::Ready { since: now, recycle_at, outdated: None, above: 0 };
+        let took = now - worker.spawned;
+        let look = worker.timeout.map(|limit| now + limits::pace(limit));
         out.push(Action::Tell(Note::Ready { slot: key.slot, generation, took, first }));
         self.trouble = None;
-        if self.scan.is_none() {
-            self.scan = self.next_scan(now);
-        }
+        self.scan = self.scan.into_iter().chain(look).min();
         self.weigh_later(now);
         self.canary_ready(generation, out);
     }

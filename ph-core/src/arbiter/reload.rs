@@ -48,6 +48,19 @@ impl Arbiter {
         free && self.draining_generations() < MOST_DRAINING
     }
 
+    /// Whether there is a generation to go back to.
+    pub(super) fn has_former(&self) -> bool {
+        self.reload.as_ref().is_some_and(|reload| reload.before().is_some())
+    }
+
+    /// The rules for workers of this generation: the former one lives by its own while it is not given up.
+    pub(super) fn policy_of(&self, generation: u32) -> &Policy {
+        match self.reload.as_ref().and_then(Reload::before) {
+            Some(before) if before.generation == generation => &before.policy,
+            _ => &self.policy,
+        }
+    }
+
     /// Former generations that still have workers.
     fn draining_generations(&self) -> usize {
         let workers = self.seats.values().flat_map(|seat| &seat.workers);

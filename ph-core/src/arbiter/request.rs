@@ -279,7 +279,7 @@ impl Arbiter {
         self.seats.get(&key.slot)?.workers.iter().find(|worker| worker.key == key)
     }
 
-    /// Every wanted slot has a ready worker; of a master that others are to have them instead of, none.
+    /// Every wanted slot has had a ready worker; of a master that others are to have them instead of, none.
     fn is_settled(&mut self) -> bool {
         !self.staffs() || self.seats.sums(self.generation).unserved == 0
     }

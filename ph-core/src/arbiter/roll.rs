@@ -205,13 +205,15 @@ impl Arbiter {
         if refused || self.seats.sums(self.generation).active >= most {
             return false;
         }
+        let serial = self.spawned + 1;
+        let worker =
+            Worker::new(WorkerKey { slot, serial }, generation, self.policy_of(generation), now);
         let Some(seat) = self.seats.get_mut(slot) else { return true };
-        self.spawned += 1;
+        self.spawned = serial;
         self.totals.spawned += 1;
-        let worker = WorkerKey { slot, serial: self.spawned };
         seat.wait = None;
-        seat.workers.push(Worker::new(worker, generation, &self.policy, now));
-        out.push(Action::Spawn { worker, generation });
+        out.push(Action::Spawn { worker: worker.key, generation });
+        seat.workers.push(worker);
         true
     }
 

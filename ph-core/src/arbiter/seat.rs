@@ -19,6 +19,8 @@ pub(super) const STEADY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     pub(super) open: bool,
+    /// Whether it had a ready worker while the master started.
+    pub(super) served: bool,
     /// In place: nearly all have one worker.
     pub(super) workers: SmallVec<[Worker; 1]>,
     pub(super) crashes: Crashes,
@@ -42,7 +44,7 @@ impl Seat {
     /// An empty seat that is not wanted yet.
     pub(super) fn closed() -> Self {
         let (workers, crashes, counted) = (SmallVec::new(), Crashes::default(), Count::default());
-        Self { open: false, workers, crashes, wait: None, counted }
+        Self { open: false, served: false, workers, crashes, wait: None, counted }
     }
 
     pub(super) fn worker(&mut self, key: WorkerKey) -> Option<&mut Worker> {

@@ -42,7 +42,7 @@ pub(super) struct Sums {
     pub(super) current: u32,
     /// Ready ones of another.
     pub(super) former: u32,
-    /// Seats that are wanted and have no ready worker.
+    /// Seats that are wanted and did not have a ready worker since the master started.
     pub(super) unserved: u32,
     /// Seats that are wanted and have no ready worker of the generation that is wanted.
     pub(super) unrenewed: u32,
@@ -223,7 +223,7 @@ impl Count {
             sums.current += u32::from(active && current);
             sums.former += u32::from(ready && !current);
         }
-        sums.unserved = u32::from(seat.open && sums.ready == 0);
+        sums.unserved = u32::from(seat.open && !seat.served);
         sums.unrenewed = u32::from(seat.open && sums.ready == sums.former);
         Self {
             sums,

@@ -15,6 +15,8 @@ pub(super) struct Worker {
     pub(super) generation: u32,
     pub(super) spawned: Instant,
     pub(super) state: State,
+    /// How long one request may take: a reload does not change that for those who are there.
+    pub(super) timeout: Option<Duration>,
     /// What it said of its own failure to boot, until its end confirms it.
     pub(super) told: Option<String>,
 }
@@ -39,7 +41,7 @@ impl Worker {
         let deadline = policy.boot_timeout.map(|limit| now + limit);
         let settles = policy.ready_after.map(|time| now + time);
         let state = State::Booting { deadline, settles };
-        Self { key, generation, spawned: now, state, told: None }
+        Self { key, generation, spawned: now, state, timeout: policy.timeout, told: None }
     }
 
     pub(super) fn is_booting(&self) -> bool {
@@ -61,6 +63,11 @@ impl Worker {
     /// Booting or ready: it counts against the wanted number.
     pub(super) fn is_active(&self) -> bool {
         self.is_booting() || self.is_ready()
+    }
+
+    /// Past its boot and not killed: it can be inside a request.
+    pub(super) fn is_working(&self) -> bool {
+        !matches!(self.state, State::Booting { .. } | State::Killed { .. })
     }
 
     /// Active, and nothing asks for its replacement.

@@ -4,6 +4,7 @@ mod broken;
 mod causes;
 mod leadership;
 mod memory;
+mod reload;
 mod settling;
 mod zygote;
 
