@@ -112,3 +112,33 @@ fn a_wrong_file_is_refused() {
     assert_eq!(sandbox.settled(2), before);
     assert_eq!(sandbox.status()["generation"], 1);
 }
+
+/// Its workers are ready, and each crashes at its first job: so many are never all ready at one instant.
+#[test]
+fn a_generation_that_crashes_at_its_work_is_rolled_back_too() {
+    let sandbox = Sandbox::new("work", "number_workers = 16");
+    sandbox.ok(&["start"]);
+    sandbox.settled(16);
+    sandbox.configure("number_workers = 16\napp.job = exit");
+    let output = sandbox.run(&["reload"]);
+    assert_eq!(output.code, Some(5), "{output:?}");
+    assert!(output.err.contains("was ready and ended again soon after (crash)"), "{output:?}");
+    assert_eq!(output.err.lines().count(), 1, "{output:?}");
+    sandbox.settled(16);
+    let status = sandbox.status();
+    let rows = status["workers"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["generation"] == 1), "not the old generation: {status:#}");
+    sandbox.configure("number_workers = 16");
+    sandbox.ok(&["reload"]);
+    assert_eq!(sandbox.status()["generation"], 3);
+}
+
+/// The same at a start, which is over when each has been ready once.
+#[test]
+fn a_start_of_workers_that_crash_at_their_work_returns() {
+    let section = "number_workers = 8\napp.job = exit\nrestart_backoff = 10s";
+    let sandbox = Sandbox::new("crashing", section);
+    sandbox.ok(&["start"]);
+    assert_ne!(sandbox.status()["state"], "starting");
+    sandbox.ok(&["stop"]);
+}

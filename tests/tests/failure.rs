@@ -1,12 +1,18 @@
 //! Scenarios 31 to 34: workers, master and guard die or hang, and the clock jumps.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use ph_tests::sandbox::programs;
 use ph_tests::{Process, Sandbox, until, until_some};
 use serde_json::Value;
+
+/// Who may attach to whom, where that is limited.
+const YAMA: &str = "/proc/sys/kernel/yama/ptrace_scope";
 
 /// The death certificate of a slot.
 #[track_caller]
@@ -69,6 +75,36 @@ fn s31_a_killed_worker_is_replaced_and_the_others_go_on() {
     let log = sandbox.read("app.log");
     let told = |line: &str| line.contains("SIGKILL") && line.contains(&victim.pid().to_string());
     assert!(log.lines().any(told), "{log}");
+    sandbox.ok(&["stop"]);
+}
+
+/// Its end is told to the debugger first. The master sleeps until that lets go, and hears of it then.
+#[test]
+fn s31_a_worker_that_dies_in_a_debugger_is_replaced_when_that_lets_go() {
+    let sandbox = Sandbox::new("traced", "number_workers = 2\napp.job = idle\n");
+    sandbox.ok(&["start"]);
+    let before = sandbox.settled(2);
+    let (master, traced) = (sandbox.master(), before[0].1);
+    let mut tracer = Command::new(programs().join("ph-tracer"));
+    tracer.arg(traced.pid().to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut tracer = tracer.spawn().unwrap();
+    sandbox.adopt(Process::find(tracer.id() as i32).unwrap());
+    let mut word = String::new();
+    BufReader::new(tracer.stdout.take().unwrap()).read_line(&mut word).unwrap();
+    if word != "attached\n" && fs::read_to_string(YAMA).is_ok_and(|scope| scope.trim() != "0") {
+        eprintln!("this system lets nobody attach to a stranger (see {YAMA})");
+        return tracer.wait().map(drop).unwrap();
+    }
+    assert_eq!(word, "attached\n");
+    traced.signal(Signal::SIGKILL);
+    until("it is dead", || traced.is_zombie());
+    until("the master sleeps", || master.is_asleep());
+    let asleep = (0..100).filter(|_| master.is_asleep()).count();
+    assert!(asleep > 50, "the master slept at {asleep} looks of 100");
+    assert!(traced.is_zombie(), "nobody has let go of it yet");
+    drop(tracer.stdin.take());
+    tracer.wait().unwrap();
+    assert_eq!(sandbox.replaced(traced, 2)[1], before[1]);
     sandbox.ok(&["stop"]);
 }
 

@@ -1,6 +1,7 @@
 //! What does not go together, and what a configuration asks for that nobody would see: said at the start.
 
 use std::fs;
+use std::process::Command;
 
 use ph_tests::{Process, Sandbox, until, until_some};
 
@@ -70,4 +71,26 @@ fn s39_a_stop_leaves_no_descendant() {
     family.iter().for_each(|process| sandbox.adopt(*process));
     sandbox.ok(&["stop"]);
     until("they are gone", || !family.iter().any(|process| process.is_alive()));
+}
+
+/// A child that this process had before it became a master, by the script that started both, is nobody's rest.
+#[test]
+fn s39_what_was_there_before_the_master_outlives_it() {
+    let mut sandbox = Sandbox::new("before", "number_workers = 2\n");
+    let run = sandbox.command(&["run"]);
+    let mut script = Command::new("sh");
+    script.args(["-c", "sleep 1000 & echo $! > beside; exec \"$@\"", "sh"]);
+    script.arg(run.get_program()).args(run.get_args()).current_dir(sandbox.folder());
+    let master = sandbox.launch(&mut script);
+    until("it runs", || sandbox.try_status().is_some_and(|status| status["state"] == "running"));
+    let beside = Process::find(sandbox.read("beside").trim().parse().unwrap()).unwrap();
+    sandbox.adopt(beside);
+    assert_eq!(sandbox.master(), master);
+    // Orphans are looked for when a worker has ended.
+    sandbox.ok(&["worker", "restart", "--all"]);
+    sandbox.ok(&["upgrade"]);
+    assert_eq!(sandbox.wait(), Some(0), "the former master");
+    assert!(beside.is_alive(), "the upgrade ended what was there before");
+    sandbox.ok(&["stop"]);
+    assert!(beside.is_alive(), "the stop ended what was there before");
 }

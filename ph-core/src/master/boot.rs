@@ -281,6 +281,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: waiting.launcher.take(),
+        withheld: Vec::new(),
         untold: Vec::new(),
         program: launch.program,
         former: None,

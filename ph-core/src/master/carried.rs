@@ -112,6 +112,8 @@ pub(super) struct CarriedChild {
     pub(super) reopened: u64,
     pub(super) born: u64,
     pub(super) asked: bool,
+    #[serde(default)]
+    pub(super) shared: bool,
     pub(super) history: Box<History>,
     pub(super) foreign: Option<CarriedForeign>,
 }
@@ -126,8 +128,6 @@ pub(super) struct CarriedForeign {
     /// How long ago it fed the watchdog.
     pub(super) fed: Option<std::time::Duration>,
     pub(super) said: Option<String>,
-    #[serde(default)]
-    pub(super) shared: bool,
 }
 
 impl Stamp {

@@ -28,6 +28,8 @@ pub(super) struct Child {
     pub(super) born: u64,
     /// Whether it was asked to leave.
     pub(super) asked: bool,
+    /// Whether it works on several requests at once, by its class or by its word.
+    pub(super) shared: bool,
     /// What there is of a program; none for a copy of the master.
     pub(super) foreign: Option<Box<Foreign>>,
     /// What is known for its death certificate, if there is anything yet. Apart, so that children are small: the less is moved

@@ -71,6 +71,12 @@ impl Generation {
         self.settings.worker_class == WorkerClass::Rpc
     }
 
+    /// Whether each of its workers works on several requests at once, where they are copies of the master.
+    pub(super) fn shares(&self) -> bool {
+        let class = self.settings.worker_class;
+        matches!(class, WorkerClass::Thread | WorkerClass::Async | WorkerClass::Rpc)
+    }
+
     /// A table for its workers' calls, if they answer any.
     pub(super) fn call_table(&self) -> Result<Option<CallTable>, SysError> {
         self.answers_calls().then(CallTable::create).transpose()

@@ -197,6 +197,8 @@ struct Master<'a> {
     worker: &'a dyn Fn(Seat) -> u8,
     hooks: &'a dyn Hooks,
     launcher: Option<Launcher>,
+    /// Ends that are told to a debugger first, and to us when it lets go: then there is a `SIGCHLD`.
+    withheld: Vec<Token>,
     /// What has happened and is told when there is time.
     untold: Vec<Untold>,
     /// How this program was started.

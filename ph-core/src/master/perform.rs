@@ -1,10 +1,10 @@
 //! The arbiter's actions, one arm each, and the news that workers bring.
 
 use nix::unistd::Pid;
-use ph_config::value::choice::WorkerClass;
 use ph_signal::Signal;
 
 use super::children::Child;
+use super::poll::Token;
 use super::untold::Untold;
 use super::{Master, foreign, narrate};
 use crate::arbiter::{Action, Event, ExitStatus, Note, Outcome, Speed, WorkerKey};
@@ -124,8 +124,6 @@ impl Master<'_> {
     #[inline(never)]
     fn scan(&mut self) {
         let (now, instant) = (crate::slots::now(), std::time::Instant::now());
-        let class = self.current().settings.worker_class;
-        let several = matches!(class, WorkerClass::Thread | WorkerClass::Async | WorkerClass::Rpc);
         for child in self.children.iter() {
             // A watchdog that has not been fed since is as a request that takes as long. One who was asked to leave has
             // the time for that.
@@ -137,8 +135,11 @@ impl Master<'_> {
             let Some(began) = self.slots.items()[child.cell].began() else { continue };
             let age = std::time::Duration::from_nanos(now.saturating_sub(began));
             if let Some(since) = instant.checked_sub(age) {
-                let shared = child.foreign.as_ref().map_or(several, |foreign| foreign.shared);
-                self.queue.push_back(Event::Busy { worker: child.key, since, shared });
+                self.queue.push_back(Event::Busy {
+                    worker: child.key,
+                    since,
+                    shared: child.shared,
+                });
             }
         }
     }
@@ -224,6 +225,8 @@ impl Master<'_> {
         self.zygotes.keep(&[]);
         // Nobody's children outlive us, not even those that set themselves aside, nor theirs.
         let mut left: Vec<_> = self.strangers().into_iter().map(|stranger| stranger.pid).collect();
+        // But for those that were there before this process was a master.
+        left.retain(|pid| !self.children.found.contains(pid));
         while let Some(pid) = left.pop() {
             left.extend(orphans::children_of(pid));
             let _ = ph_signal::kill(pid.as_raw(), Signal::KILL);
@@ -324,7 +327,7 @@ impl Master<'_> {
         let worker = child.key;
         let (mut status, used) = match child.process.look() {
             Ok(Some(end)) => end,
-            Ok(None) => return,
+            Ok(None) => return self.withheld.push(Token::Death(serial)),
             Err(error) => {
                 // Somebody else has reaped it: all that is known is that it has ended.
                 tracing::error!(slot = child.key.slot, %error, "a worker's end was taken by another");

@@ -98,6 +98,7 @@ impl Master<'_> {
             reopened: child.reopened,
             born: child.born,
             asked: child.asked,
+            shared: child.shared,
             foreign: child.foreign.as_deref().map(Foreign::carry),
             history: child.history.clone().unwrap_or_default(),
         };

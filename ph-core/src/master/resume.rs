@@ -184,7 +184,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
     for CarriedChild { key, pid, .. } in &carried.children {
         // Nobody has reaped it: it is our child still, dead or alive.
         let process = PidFd::open(Pid::from_raw(*pid)).map_err(|error| system(&error))?;
-        poll.add(&process, Token::Death(key.serial)).map_err(|errno| system(&errno))?;
+        poll.add_once(&process, Token::Death(key.serial)).map_err(|errno| system(&errno))?;
         processes.push(process);
     }
     // The shelf of the former program, whose number is adopted later.
@@ -282,7 +282,8 @@ fn take_over<'a>(
     let cells: BTreeSet<usize> = carried.children.iter().map(|child| child.cell).collect();
     (children.departed, children.cells) = (carried.departed, Cells::taken(&cells));
     for (child, process) in carried.children.into_iter().zip(processes) {
-        let CarriedChild { key, cell, bound, reopened, born, asked, foreign, history, .. } = child;
+        let CarriedChild { key, cell, bound, reopened, born, asked, shared, .. } = child;
+        let (foreign, history) = (child.foreign, child.history);
         let foreign = foreign.map(|foreign| Foreign::resume(foreign, adopt)).transpose()?;
         if let Some(foreign) = &foreign {
             poll.add(&foreign.output, Token::Output(key.serial))?;
@@ -298,6 +299,7 @@ fn take_over<'a>(
             reopened,
             born,
             asked,
+            shared,
             foreign: foreign.map(Box::new),
             history: Some(history),
         });
@@ -361,6 +363,7 @@ fn take_over<'a>(
         worker: launch.worker,
         hooks: launch.hooks,
         launcher: None,
+        withheld: Vec::new(),
         untold: Vec::new(),
         program,
         former,

@@ -21,6 +21,9 @@ impl Master<'_> {
             }
         };
         if pending.contains(Signal::CHLD) {
+            for token in std::mem::take(&mut self.withheld) {
+                self.happened(token, false);
+            }
             self.feed(Event::ChildEnded);
         }
         if pending.contains(Signal::USR1) {

@@ -174,7 +174,9 @@ impl Master<'_> {
             let Newborn { key, generation, pid, cell, bound, reopened, born, foreign } = newborn;
             match self.find_room(|master| master.watch(pid, key, foreign.as_deref())) {
                 Ok(process) => {
-                    let (asked, history, forked) = (false, None, foreign.is_none());
+                    let forked = foreign.is_none();
+                    let shared = forked && self.generations[&generation].shares();
+                    let (asked, history) = (false, None);
                     self.children.insert(Child {
                         key,
                         process,
@@ -183,6 +185,7 @@ impl Master<'_> {
                         reopened,
                         born,
                         asked,
+                        shared,
                         foreign,
                         history,
                     });
@@ -210,7 +213,7 @@ impl Master<'_> {
     ) -> Result<PidFd, SysError> {
         let failed = |errno: nix::Error| SysError::call("watch a worker")(errno.into());
         let process = PidFd::open(pid).map_err(SysError::call("open a pidfd"))?;
-        self.poll.add(&process, Token::Death(key.serial)).map_err(failed)?;
+        self.poll.add_once(&process, Token::Death(key.serial)).map_err(failed)?;
         if let Some(foreign) = foreign {
             self.poll.add(&foreign.output, Token::Output(key.serial)).map_err(failed)?;
         }

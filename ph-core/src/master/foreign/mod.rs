@@ -47,8 +47,6 @@ pub(super) struct Foreign {
     pub(super) fed: Option<Instant>,
     /// What it says that it is doing.
     pub(super) said: Option<String>,
-    /// Whether it says that it works on several requests at once.
-    pub(super) shared: bool,
 }
 
 /// What a shim is started for: what differs from one to the next of a generation.
@@ -73,7 +71,7 @@ impl Foreign {
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
         let stop_signal = Signal::try_from(settings.stop_signal.number()).unwrap_or(Signal::TERM);
         let (output, command) = (Output::new(read), command_of(settings));
-        Ok((Self { output, command, stop_signal, fed: None, said: None, shared: false }, write))
+        Ok((Self { output, command, stop_signal, fed: None, said: None }, write))
     }
 
     /// As data, when the process becomes another program.
@@ -85,7 +83,6 @@ impl Foreign {
             stop_signal: self.stop_signal.number(),
             fed: self.fed.map(|at| at.elapsed()),
             said: self.said.clone(),
-            shared: self.shared,
         }
     }
 
@@ -94,14 +91,13 @@ impl Foreign {
         carried: CarriedForeign,
         adopt: impl Fn(RawFd) -> io::Result<OwnedFd>,
     ) -> io::Result<Self> {
-        let CarriedForeign { output, partial, command, stop_signal, fed, said, shared } = carried;
+        let CarriedForeign { output, partial, command, stop_signal, fed, said } = carried;
         Ok(Self {
             output: Output::resume(adopt(output)?, partial),
             command,
             stop_signal: Signal::try_from(stop_signal).unwrap_or(Signal::TERM),
             fed: fed.and_then(|age| Instant::now().checked_sub(age)),
             said,
-            shared,
         })
     }
 }

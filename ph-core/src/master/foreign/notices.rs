@@ -189,7 +189,7 @@ impl Master<'_> {
         if let Some(status) = notice.status {
             foreign.said = Some(status).filter(|status| !status.is_empty());
         }
-        foreign.shared |= notice.shared;
+        child.shared |= notice.shared;
         if notice.stopping {
             tracing::debug!(slot = worker.slot, "worker says that it stops");
         }

@@ -41,7 +41,7 @@ impl Elector {
     }
 
     fn watch(&self, poll: &Poll) -> io::Result<()> {
-        poll.add(&self.process, Token::ElectorDeath)?;
+        poll.add_once(&self.process, Token::ElectorDeath)?;
         poll.add(&self.socket, Token::Elector)?;
         Ok(())
     }
@@ -138,11 +138,12 @@ impl Master<'_> {
 
     /// It ended. Its last words come first.
     pub(in crate::master) fn mourn_elector(&mut self) {
-        let ended = |master: &Self| {
-            let elector = master.candidacy.as_ref()?.elector.as_ref()?;
-            elector.process.look().ok()?.map(|(status, _)| status)
+        let elector = self.candidacy.as_ref().and_then(|candidacy| candidacy.elector.as_ref());
+        let status = match elector.map(|elector| elector.process.look()) {
+            Some(Ok(Some((status, _)))) => status,
+            Some(Ok(None)) => return self.withheld.push(Token::ElectorDeath),
+            Some(Err(_)) | None => return,
         };
-        let Some(status) = ended(self) else { return };
         self.hear_elector();
         let Some(candidacy) = &mut self.candidacy else { return };
         if let Some(elector) = candidacy.elector.take() {

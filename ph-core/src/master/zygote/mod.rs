@@ -216,7 +216,7 @@ impl Master<'_> {
             let process = PidFd::open(pid).map_err(SysError::call("open a pidfd"))?;
             let failed = |errno: nix::Error| SysError::call("watch a zygote")(errno.into());
             let token = |part| Token::Zygote(part, number);
-            self.poll.add(&process, token(Part::End)).map_err(failed)?;
+            self.poll.add_once(&process, token(Part::End)).map_err(failed)?;
             self.poll.add(&socket, token(Part::Words)).map_err(failed)?;
             self.poll.add(&program.output, token(Part::Output)).map_err(failed)?;
             Ok::<_, SysError>(process)
@@ -289,7 +289,7 @@ impl Master<'_> {
         let Some(zygote) = self.zygotes.by_number.get(&number) else { return };
         let (status, used) = match zygote.process.look() {
             Ok(Some(end)) => end,
-            Ok(None) => return,
+            Ok(None) => return self.withheld.push(Token::Zygote(Part::End, number)),
             // Somebody else has reaped it.
             Err(_) => (ExitStatus::Code(-1), Used::default()),
         };
