@@ -2,15 +2,12 @@
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout};
-use rustix::io::ReadWriteFlags;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{SINK, Sink, tally};
+use super::{SINK, Sink, tally, terminal};
 use crate::report::Report;
 
 /// The file that this process has, by the master's count of them.
@@ -36,9 +33,9 @@ impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let written = match SINK.get() {
             Some(Some(sink)) => write_to_file(sink, line),
-            _ => write_to_terminal(line),
+            _ => terminal::write(line),
         };
-        // A full disk costs lines, never the service.
+        // A full disk costs lines, never the service; so does a pipe that nobody reads.
         let failure = match written {
             Ok(count) if count == line.len() => None,
             Ok(_) => Some((Errno::ENOSPC, true)),
@@ -98,34 +95,5 @@ fn tell_losses() {
         if !WRITTEN.get() {
             tally().take_back(lines);
         }
-    }
-}
-
-/// Standard error may be a pipe that nobody reads, or a terminal that was halted: a line is lost rather than waited for.
-fn write_to_terminal(line: &[u8]) -> nix::Result<usize> {
-    let stderr = io::stderr();
-    // Workers write to the same pipe: that there was room a moment ago is no promise. Kernels before 6.4 don't know how
-    // not to wait on one that others may wait on.
-    if let Some(written) = write_to_pipe(&stderr, line) {
-        return written;
-    }
-    let mut events = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    match nix::poll::poll(&mut events, PollTimeout::ZERO)? {
-        0 => Err(Errno::EAGAIN),
-        _ => nix::unistd::write(&stderr, line),
-    }
-}
-
-/// `None` if this is no pipe, or the kernel can't.
-fn write_to_pipe(stderr: &io::Stderr, line: &[u8]) -> Option<nix::Result<usize>> {
-    let mode = rustix::fs::fstat(stderr).ok()?.st_mode;
-    if rustix::fs::FileType::from_raw_mode(mode) != rustix::fs::FileType::Fifo {
-        return None;
-    }
-    // At no offset: as write(2).
-    let (line, flags) = ([IoSlice::new(line)], ReadWriteFlags::NOWAIT);
-    match rustix::io::pwritev2(stderr, &line, u64::MAX, flags) {
-        Err(rustix::io::Errno::OPNOTSUPP) => None,
-        written => Some(written.map_err(|errno| Errno::from_raw(errno.raw_os_error()))),
     }
 }

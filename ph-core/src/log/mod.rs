@@ -11,6 +11,7 @@ mod lines;
 mod rotation;
 mod shelf;
 mod tally;
+mod terminal;
 
 use std::fs::File;
 use std::io;
@@ -145,6 +146,9 @@ pub fn open(
     shelf: Option<Shelf>,
 ) -> Result<(), LogError> {
     let sink = path.map(|path| Sink::open(path, shelf)).transpose()?;
+    if sink.is_none() {
+        terminal::open();
+    }
     let _ = SINK.set(sink);
     set_level(level);
     identify();
@@ -157,12 +161,13 @@ pub fn open(
     Ok(())
 }
 
+/// Of a pipe or a terminal, too, no writer waits for room: that is no matter of the file.
 fn open_file(path: &Path) -> Result<OwnedFd, LogError> {
     File::options()
         .create(true)
         .append(true)
         .mode(0o644)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOCTTY)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK)
         .open(path)
         .map(OwnedFd::from)
         .map_err(|source| LogError::Open { path: path.to_owned(), source })
@@ -305,10 +310,11 @@ pub(crate) fn speak_for(slot: u32, pid: u32, speak: impl FnOnce()) {
     WHO.pid.store(own.1, Relaxed);
 }
 
-/// The log's descriptors, which a child keeps: the file's, and by which it finds the next one.
+/// The log's descriptors, which a child keeps: the file's, and by which it finds the next one; or standard error's.
 pub fn descriptors<'a>() -> impl Iterator<Item = BorrowedFd<'a>> + Clone {
     let sink = SINK.get().and_then(Option::as_ref);
-    sink.into_iter().flat_map(|sink| [sink.file.as_fd(), sink.shelf.ends().1])
+    let file = sink.into_iter().flat_map(|sink| [sink.file.as_fd(), sink.shelf.ends().1]);
+    file.chain(terminal::descriptor())
 }
 
 /// The shelf, for a program that this process becomes.
