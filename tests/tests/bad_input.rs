@@ -301,3 +301,28 @@ fn a_pidfile_in_a_missing_directory_is_told_with_its_line_and_key() {
         assert!(output.err.contains("pidfile"), "{arguments:?}: {output:?}");
     }
 }
+
+/// As is what is there already and is something else.
+#[test]
+fn what_a_key_names_and_cannot_be_had_is_told_with_its_line_and_key() {
+    for (key, value) in [
+        ("pidfile", "directory"),
+        ("log_file", "directory"),
+        ("control_socket", "config.ini"),
+        ("cpu_affinity", "900"),
+    ] {
+        let sandbox = Sandbox::named("taken", &format!("{key} = {value}"));
+        fs::create_dir(sandbox.path("directory")).unwrap();
+        let text = sandbox.read("config.ini");
+        let line = 1 + text.lines().position(|line| line.starts_with(key)).unwrap();
+        for arguments in [&["start"][..], &["run"]] {
+            let output = finish(&mut sandbox.command(arguments));
+            assert_eq!(output.code, Some(78), "{key} {arguments:?}: {output:?}");
+            let place = format!("config.ini:{line}: {key} = ");
+            assert!(output.err.contains(&place), "{key} {arguments:?}: {output:?}");
+            assert_eq!(output.err.lines().count(), 1, "{key} {arguments:?}: {output:?}");
+        }
+        assert_eq!(sandbox.read("config.ini"), text);
+        sandbox.nothing_runs();
+    }
+}

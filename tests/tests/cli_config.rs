@@ -138,6 +138,9 @@ fn get_prints_the_value_alone() {
     let unknown = get("number_worker");
     assert_eq!((unknown.code, unknown.out.as_str()), (Some(78), ""), "{unknown:?}");
     assert!(unknown.err.contains("number_workers"), "no nearest key: {unknown:?}");
+    let unset = get("app.farewell");
+    assert_eq!((unset.code, unset.out.as_str()), (Some(1), ""), "{unset:?}");
+    assert!(unset.err.contains("app.farewell is not set"), "{unset:?}");
 }
 
 /// The layers that a command shows are those that a master runs with.

@@ -297,6 +297,25 @@ fn s41_what_is_lost_is_counted_exactly_and_told_once() {
     assert_eq!(talk.last.values().sum::<u64>(), written as u64 + lines);
 }
 
+/// Whoever asks hears of it: a log that was not reopened may be one that somebody is about to delete.
+#[test]
+fn a_log_that_cannot_be_reopened_is_said() {
+    let sandbox = Sandbox::new("reopen", "log_file = logs/app.log\n");
+    fs::create_dir(sandbox.path("logs")).unwrap();
+    sandbox.ok(&["start"]);
+    sandbox.ok(&["log", "reopen"]);
+    fs::rename(sandbox.path("logs"), sandbox.path("old")).unwrap();
+    let output = sandbox.run(&["log", "reopen"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains("the old log stays in use: "), "{output:?}");
+    assert!(output.err.contains("logs/app.log"), "{output:?}");
+    assert!(sandbox.read("old/app.log").contains("the old log stays in use"));
+    fs::create_dir(sandbox.path("logs")).unwrap();
+    sandbox.ok(&["log", "reopen"]);
+    assert!(sandbox.path("logs/app.log").exists());
+    sandbox.ok(&["stop"]);
+}
+
 /// A path as a process sees it.
 fn inside(process: Process, path: &Path) -> PathBuf {
     let root = PathBuf::from(format!("/proc/{}/root", process.pid()));

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, send, socketpair,
 };
@@ -190,4 +191,27 @@ fn s22_an_estate_that_a_program_does_not_understand() {
     }
     assert_eq!(sandbox.settled(2), workers);
     assert_eq!(sandbox.files(), files);
+}
+
+/// The program says what is wrong and ends, and has heard nothing of what it was told: its word comes through all the same.
+#[test]
+fn s22_a_configuration_that_is_wrong_by_now() {
+    let release = release("configuration");
+    let sandbox = &release.sandbox;
+    let (master, before) = (sandbox.master(), sandbox.settled(2));
+    let good = sandbox.read("config.ini");
+    fs::write(sandbox.path("config.ini"), format!("{good}nonsense\n")).unwrap();
+    let failures = || -> Vec<String> {
+        let log = sandbox.read("app.log");
+        log.lines().filter(|line| line.contains("upgrade failed")).map(ToOwned::to_owned).collect()
+    };
+    for number in 1..=8 {
+        master.signal(Signal::SIGUSR2);
+        until("it fails", || failures().len() == number);
+    }
+    assert!(failures().iter().all(|line| line.contains("config.ini:")), "{:?}", failures());
+    assert!(failures().iter().all(|line| line.contains("nonsense")), "{:?}", failures());
+    fs::write(sandbox.path("config.ini"), good).unwrap();
+    assert_eq!((sandbox.master(), sandbox.settled(2)), (master, before));
+    upgrades(&release);
 }

@@ -1,5 +1,7 @@
 //! Rules that more than one key must obey together.
 
+use std::path::Path;
+
 use super::Settings;
 use crate::{
     error::{ConfigError, Problem},
@@ -142,6 +144,14 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
+        keys: &["pidfile"],
+        broken: |s, _| is_the_file_itself(s, "pidfile", s.pidfile.as_deref()),
+    },
+    Rule {
+        keys: &["log_file"],
+        broken: |s, _| is_the_file_itself(s, "log_file", s.log_file.as_deref()),
+    },
+    Rule {
         keys: &["control_socket", "unix_socket", "pidfile", "log_file"],
         broken: |s, _| {
             let files = [
@@ -160,6 +170,17 @@ const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// What is wrong with a file to be written that is the configuration.
+fn is_the_file_itself(settings: &Settings, key: &str, path: Option<&Path>) -> Option<String> {
+    let file = settings.start_dir.join(settings.config_file.as_ref()?);
+    let same = |path: &&Path| {
+        let canonical = |path: &Path| path.canonicalize().ok();
+        **path == *file || canonical(path).is_some_and(|path| canonical(&file) == Some(path))
+    };
+    let path = path.filter(same)?;
+    Some(format!("{key} is the configuration itself, {}; give it its own path", path.display()))
+}
 
 impl Settings {
     /// Checks every rule whose keys could all be read.

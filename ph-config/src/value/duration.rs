@@ -30,6 +30,10 @@ pub fn parse(text: &str) -> Result<Duration, ValueError> {
         unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(mismatch)?.1,
     };
     let nanos = decimal(number, scale).ok_or_else(mismatch)?;
+    if nanos == 0 && !is_zero(number) {
+        // Nothing, which it would become, is often no limit at all.
+        return Err(mismatch().because("shorter than a nanosecond"));
+    }
     let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
     let duration = Duration::new(seconds, (nanos % 1_000_000_000) as u32);
     if duration > LONGEST {
@@ -71,6 +75,11 @@ pub(crate) fn decimal(number: &str, scale: u128) -> Option<u128> {
     whole.checked_mul(scale)?.checked_add(part.checked_mul(scale)? / weight)
 }
 
+/// Whether a number that [`decimal`] reads is zero as it is written.
+pub(crate) fn is_zero(number: &str) -> bool {
+    number.bytes().all(|digit| matches!(digit, b'0' | b'.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +117,8 @@ mod tests {
             "inf",
             "nan",
             "4000d",
+            "0.0000000001",
+            "0.0000001ms",
             "999999999999999999999999999999999999999999",
             "³",
         ] {

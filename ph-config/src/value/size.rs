@@ -1,6 +1,9 @@
 //! Sizes in bytes: `65536`, `64k`, `64MiB`, `10kB`.
 
-use super::{ValueError, duration::decimal};
+use super::{
+    ValueError,
+    duration::{decimal, is_zero},
+};
 
 /// What a size looks like.
 pub(crate) const EXPECTED: &str = "a size in bytes, or one such as 64MiB, 64M or 10kB";
@@ -31,6 +34,9 @@ pub fn parse(text: &str) -> Result<u64, ValueError> {
         return Err(mismatch().because("there is no part of a byte"));
     }
     let bytes = decimal(&text[..split], u128::from(*scale)).ok_or_else(mismatch)?;
+    if bytes == 0 && !is_zero(&text[..split]) {
+        return Err(mismatch().because("less than a byte"));
+    }
     u64::try_from(bytes).map_err(|_| mismatch().because("too large"))
 }
 
@@ -67,7 +73,8 @@ mod tests {
             assert_eq!(parse(text), Ok(bytes), "{text}");
             assert_eq!(parse(&format(bytes)), Ok(bytes), "{text}");
         }
-        for bad in ["", "-1", "1.5", "1.5B", "1x", "MiB", "16777216TiB", "0x10", "1_000"] {
+        for bad in ["", "-1", "1.5", "1.5B", "1x", "MiB", "16777216TiB", "0x10", "1_000", "0.0001k"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert_eq!(format(3 << 29), "1536MiB");

@@ -184,6 +184,8 @@ fn rules_between_keys_hold() {
             "with scaling = ondemand make it exclusive or lock",
         ),
         ("restart_backoff = 1m\n", "restart_backoff_max is below restart_backoff"),
+        ("pidfile = conf/app.ini\n", "pidfile is the configuration itself, /srv/app/conf/app.ini"),
+        ("log_file = ./conf/app.ini\n", "log_file is the configuration itself"),
         ("pidfile = x\nlog_file = ./y/../x\n", "pidfile and log_file are both /srv/app/x"),
         ("unix_socket = app.sock\n", "unix_socket and control_socket are both /srv/app/app.sock"),
     ] {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::action::{Action, Note};
 use super::event::{Ticket, WorkerKey};
 use super::policy::Policy;
+use super::seat::Crashes;
 
 /// What a reload is done for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub(super) enum Stage {
 pub(super) struct Before {
     pub(super) policy: Policy,
     pub(super) generation: u32,
+    /// Crashes of each slot, and until when it waits.
+    pub(super) crashes: Vec<(u32, Crashes, Option<Instant>)>,
     /// The number to restore; `None` when an operator has changed it meanwhile.
     pub(super) wanted: Option<u32>,
 }

@@ -92,8 +92,10 @@ impl Arbiter {
                 return;
             }
         };
-        // What the former configuration did wrong is not held against the new one.
-        for seat in self.seats.values_mut() {
+        // What the former configuration did wrong is not held against the new one, but is no better if that fails.
+        let mut crashes = Vec::new();
+        for (slot, seat) in self.seats.all_mut().filter(|(_, seat)| seat.crashes.row > 0) {
+            crashes.push((*slot, seat.crashes.clone(), seat.wait));
             seat.forget_crashes();
         }
         let wanted = policy.after(&self.policy, self.wanted);
@@ -101,6 +103,7 @@ impl Arbiter {
         let before = Before {
             policy: std::mem::replace(&mut self.policy, policy),
             generation: std::mem::replace(&mut self.generation, self.newest),
+            crashes,
             wanted: Some(self.wanted),
         };
         out.push(Action::KeepGenerations(vec![before.generation, self.generation]));
@@ -179,6 +182,11 @@ impl Arbiter {
                 if worker.generation == failing && worker.is_booting() {
                     super::kill(worker, super::Cause::Hurry, out);
                 }
+            }
+        }
+        for (slot, crashes, wait) in before.crashes {
+            if let Some(seat) = self.seats.get_mut(slot) {
+                (seat.crashes, seat.wait) = (crashes, wait);
             }
         }
         self.end_reload(now, &failed(NEW_GENERATION_FAILED, reason.to_owned()), out);

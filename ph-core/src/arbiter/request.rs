@@ -44,9 +44,10 @@ impl Arbiter {
             self.scaler.count_anew();
             out.push(Action::Tell(Note::Scaled { from, to }));
         }
-        // Who asks for more waits for those; who asks for fewer has them with this very step.
+        // Who asks for more waits for those, and who asks for as many for whoever is missing; who asks for fewer has them
+        // with this very step.
         let mut slots = self.open_slots();
-        slots.retain(|slot| !before.contains(slot));
+        slots.retain(|slot| !before.contains(slot) || to == from && !self.is_served(*slot));
         self.wait(now, asked, "scale", Goal::Replaced { old: Vec::new(), slots });
     }
 
@@ -199,7 +200,7 @@ impl Arbiter {
     /// Whoever waits for anything but the end will not see it come true.
     pub(super) fn end_changes(&mut self, now: Instant, why: &str, out: &mut Vec<Action>) {
         let verdict = failed(FAILED, why.to_owned());
-        self.successor_failed(now, why, out);
+        self.end_upgrade(now, verdict.clone(), out);
         let reload = self.reload.take().map(|reload| {
             self.record(reload.purpose.word(), reload.began, &verdict, now, out);
             reload.asked

@@ -68,8 +68,13 @@ impl Seats {
 
     /// Lends all.
     pub(super) fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Seat> {
+        self.all_mut().map(|(_, seat)| seat)
+    }
+
+    /// The same with their slots.
+    pub(super) fn all_mut(&mut self) -> impl DoubleEndedIterator<Item = (&u32, &mut Seat)> {
         self.all_lent = true;
-        self.seats.values_mut()
+        self.seats.iter_mut()
     }
 
     /// Makes the seats of these slots, closed, where there are none. Together, or the map would be half empty: a fork of the

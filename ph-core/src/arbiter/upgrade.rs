@@ -175,9 +175,12 @@ impl Arbiter {
 
     /// There is no successor; whatever there is of it goes.
     pub(super) fn successor_failed(&mut self, now: Instant, reason: &str, out: &mut Vec<Action>) {
+        self.end_upgrade(now, failed(FAILED, reason.to_owned()), out);
+    }
+
+    pub(super) fn end_upgrade(&mut self, now: Instant, verdict: Verdict, out: &mut Vec<Action>) {
         let Some(upgrade) = self.upgrade.take() else { return };
         out.push(Action::EndSuccessor);
-        let verdict = failed(FAILED, reason.to_owned());
         self.record("upgrade", upgrade.began, &verdict, now, out);
         answer(upgrade.asked, verdict, out);
     }

@@ -116,6 +116,8 @@ impl Master<'_> {
     /// The change has ended: one line says what it cost.
     pub(super) fn close_account(&mut self, kind: &'static str) {
         let Some(Opening { began, sums: before, workers: then }) = self.accounts.open.take() else {
+            // It was refused before it began: it cost nothing, and what the one before did is not its account.
+            self.accounts.last = None;
             return;
         };
         let (after, now) = (self.sums(), self.accounts.workers);

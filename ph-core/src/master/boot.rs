@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::accounts::Accounts;
 use super::autopsy::Patience;
-use super::binding::{self, BindingError};
+use super::binding;
 use super::certificates::Certificates;
 use super::children::Children;
 use super::control::Control;
@@ -26,10 +26,10 @@ use super::leader::Candidacy;
 use super::poll::{Poll, Token};
 use super::pressure::Pressure;
 use super::privileges::Objection;
-use super::{Hooks, Launch, Master, Predecessor, privileges};
+use super::{Hooks, Launch, Master, Predecessor, StartError, privileges};
 use crate::arbiter::{Arbiter, Event, Outcome, Policy};
-use crate::listen::{ListenError, Listener, Plan, SocketFileError};
-use crate::log::{self, Shape, Shelf};
+use crate::listen::{Listener, Plan};
+use crate::log::{self, LogError, Shape, Shelf};
 use crate::slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::daemon::Launcher;
@@ -38,35 +38,6 @@ use crate::sys::lock::{self, Lock, LockError, PidFile};
 use crate::sys::resolver::{Answers, Resolver};
 use crate::sys::title::Title;
 use crate::sys::{cpu, fds, procfs};
-
-/// Why a master did not run, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Another master has the lock.
-    #[error("{0}; is it running already?")]
-    Running(String),
-    /// A file or directory that the configuration names can't be used.
-    #[error("{0}")]
-    Config(String),
-    /// The system refused something.
-    #[error("{0}")]
-    System(String),
-    /// The first generation could not boot.
-    #[error("{0}")]
-    BootFailed(String),
-}
-
-impl StartError {
-    /// The exit code that goes with it.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::System(_) => 1,
-            Self::Running(_) => 4,
-            Self::BootFailed(_) => 70,
-            Self::Config(_) => 78,
-        }
-    }
-}
 
 /// The signals that the master takes; they are blocked and read from a descriptor.
 pub(super) const TAKEN: SignalSet = SignalSet::of(&[
@@ -111,7 +82,9 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     // The first process of a pid namespace loses the signals that it neither blocks nor handles, TERM as well: what
     // comes before there is a source waits for it. Elsewhere they end a master that waits for a name.
     let _kept = (std::process::id() == 1).then(|| MaskGuard::block(TAKEN));
-    open_log(&settings, None)?;
+    // What the configuration names and can't be had is told with its place there.
+    let wrong = |key: &str, reason: String| StartError::Config((launch.object)(key, &reason));
+    open_log(&settings, None).map_err(|error| wrong("log_file", error.to_string()))?;
     // Before there are any of its own. Without a list, there is none to be spared.
     let found = crate::sys::orphans::children(|_| true).unwrap_or_default();
     let locks = match &mut waiting.predecessor {
@@ -119,9 +92,10 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
             predecessor.check(&settings)?;
             take(&mut predecessor.locks)
         }
-        None => take_locks(&settings)?,
+        None => take_locks(&settings, &wrong)?,
     };
-    binding::check(&settings.cpu_affinity)?;
+    binding::check(&settings.cpu_affinity)
+        .map_err(|error| StartError::from(error).about("cpu_affinity", &wrong))?;
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
 
     // An inherited "ignore" would make children vanish without a status.
@@ -145,7 +119,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         names => Resolver::start(names, &mut title, &name).map_err(|error| system(&error))?.wait(),
     };
     let privileges = privileges::of(&settings, &answers)
-        .map_err(|Objection { key, reason }| StartError::Config((launch.object)(key, &reason)))?;
+        .map_err(|Objection { key, reason }| wrong(key, reason))?;
     let slots = slots::create().map_err(|error| system(&error))?;
     log::share(slots::board(&slots).log());
     if candidacy.is_some() {
@@ -170,7 +144,8 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
             let socket = predecessor.control.try_clone().map_err(|error| system(&error))?;
             Control::succeed(socket, path)
         }
-        None => Control::bind(path)?,
+        None => Control::bind(path)
+            .map_err(|error| StartError::from(error).about("control_socket", &wrong))?,
     };
     let plan = Plan::new(&settings, &answers)?;
     let mut bundles = waiting.predecessor.as_mut().map_or(Vec::new(), |it| take(&mut it.bundles));
@@ -187,7 +162,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
     // A successor writes it when it takes over.
     let pidfile = settings.pidfile.as_deref().filter(|_| waiting.predecessor.is_none());
     let pidfile = pidfile.map(PidFile::write).transpose();
-    let pidfile = pidfile.map_err(|error| StartError::Config(error.to_string()))?;
+    let pidfile = pidfile.map_err(|error| wrong("pidfile", error.to_string()))?;
 
     let poll = Poll::new().map_err(|errno| system(&errno))?;
     let hearing = super::Hearing::new().map_err(|error| system(&error))?;
@@ -335,26 +310,34 @@ pub(super) fn finish(
     }
 }
 
-pub(super) fn open_log(settings: &Settings, shelf: Option<Shelf>) -> Result<(), StartError> {
+pub(super) fn open_log(settings: &Settings, shelf: Option<Shelf>) -> Result<(), LogError> {
     let shape = match settings.log_format {
         LogFormat::Text => Shape::Text,
         LogFormat::Json => Shape::Json,
     };
     log::open(settings.log_file.as_deref(), level_of(settings), shape, shelf)
-        .map_err(|error| StartError::Config(error.to_string()))
 }
 
 /// The locks that make this master the only one; held until the process ends.
-fn take_locks(settings: &Settings) -> Result<Vec<Lock>, StartError> {
-    let refused = |error: LockError| match error {
-        LockError::Held(_) => StartError::Running(error.to_string()),
-        LockError::File(_) => StartError::Config(error.to_string()),
+fn take_locks(
+    settings: &Settings,
+    wrong: &dyn Fn(&str, String) -> StartError,
+) -> Result<Vec<Lock>, StartError> {
+    let refused = |key: &'static str| {
+        move |error: LockError| match error {
+            LockError::Held(_) => StartError::Running(error.to_string()),
+            LockError::File(_) => wrong(key, error.to_string()),
+        }
     };
     // Without a pidfile the control socket's path is what two masters would quarrel over.
-    let first = settings.pidfile.as_deref().unwrap_or(&settings.control_socket);
-    let mut locks = vec![Lock::take(&lock::beside(first)).map_err(refused)?];
+    let (key, first) = match &settings.pidfile {
+        Some(pidfile) => ("pidfile", pidfile),
+        None => ("control_socket", &settings.control_socket),
+    };
+    let mut locks = vec![Lock::take(&lock::beside(first)).map_err(refused(key))?];
     if settings.single_instance {
-        locks.push(Lock::single_instance(&settings.proc_name).map_err(refused)?);
+        let lock = Lock::single_instance(&settings.proc_name);
+        locks.push(lock.map_err(refused("single_instance"))?);
     }
     Ok(locks)
 }
@@ -366,30 +349,5 @@ pub(super) fn level_of(settings: &Settings) -> LevelFilter {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    }
-}
-
-impl From<BindingError> for StartError {
-    fn from(error: BindingError) -> Self {
-        match error {
-            BindingError::NotAllowed { .. } => Self::Config(error.to_string()),
-            BindingError::System(_) => Self::System(error.to_string()),
-        }
-    }
-}
-
-impl From<SocketFileError> for StartError {
-    fn from(error: SocketFileError) -> Self {
-        ListenError::from(error).into()
-    }
-}
-
-impl From<ListenError> for StartError {
-    fn from(error: ListenError) -> Self {
-        match error {
-            ListenError::Tcp { .. } => Self::System(error.to_string()),
-            ListenError::Live(reason) => Self::Running(reason),
-            ListenError::Config(reason) => Self::Config(reason),
-        }
     }
 }

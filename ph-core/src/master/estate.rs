@@ -191,7 +191,13 @@ pub(super) fn say(socket: impl AsFd, word: &str) -> io::Result<()> {
 /// The next word, without waiting; `None` when there is none yet. An empty one: the other side has gone.
 pub(super) fn hear(socket: impl AsFd) -> Option<String> {
     let mut bytes = [0; 4096];
-    match rustix::net::recv(socket, &mut bytes[..], RecvFlags::DONTWAIT) {
+    let mut receive = || rustix::net::recv(&socket, &mut bytes[..], RecvFlags::DONTWAIT);
+    let received = match receive() {
+        // It left without reading what it was told, which is the first that is told of it, once: what it said comes after.
+        Err(rustix::io::Errno::CONNRESET) => receive(),
+        received => received,
+    };
+    match received {
         Ok((count, _)) => Some(String::from_utf8_lossy(&bytes[..count]).into_owned()),
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
         Err(_) => Some(String::new()),
@@ -205,6 +211,19 @@ mod tests {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     use super::*;
+
+    /// As from a program that is at odds with its configuration, and asks for nothing else.
+    #[test]
+    fn the_last_word_of_one_that_listened_to_nothing_is_heard() {
+        let flags = SocketFlags::CLOEXEC;
+        let (old, new) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        say(&old, "an estate").unwrap();
+        say(&new, "failed a.ini:8: expected key = value").unwrap();
+        drop(new);
+        assert_eq!(hear(&old).unwrap(), "failed a.ini:8: expected key = value");
+        assert_eq!(hear(&old).unwrap(), "");
+    }
 
     #[test]
     fn an_estate_arrives_whole() {

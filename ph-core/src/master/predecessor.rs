@@ -9,7 +9,7 @@ use std::time::Instant;
 use ph_config::Settings;
 use ph_config::value::choice::Leader;
 
-use super::boot::StartError;
+use super::StartError;
 use super::estate::{self, Identity, Words};
 use super::leader::Candidacy;
 use super::poll::Token;

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 
 use ph_config::Settings;
 
+use super::StartError;
 use super::binding;
-use super::boot::StartError;
 use super::estate::{self, Words};
 use super::generation::Generation;
 use super::privileges::Objection;

@@ -65,10 +65,10 @@ impl Master<'_> {
             Request::ConfigGet(key) => self.config_get(&key),
             Request::ConfigAll => Ok(self.config_all()),
             Request::Events { follow } => Ok(self.events(client, follow)),
-            Request::ReopenLogs => {
-                self.reopen_logs();
-                Ok("ok".into())
-            }
+            Request::ReopenLogs => match self.reopen_logs() {
+                Ok(()) => Ok("ok".into()),
+                Err(error) => Err(RpcError::failed(format!("the old log stays in use: {error}"))),
+            },
             Request::Change(change) => {
                 let ticket = self.control.ticket(client, call);
                 return self.feed(change.event(ticket));

@@ -11,7 +11,7 @@ use ph_config::value::choice::Accept;
 use ph_signal::{Signal, Source};
 
 use super::autopsy::Patience;
-use super::boot::{self, StartError, TAKEN};
+use super::boot::{self, TAKEN};
 use super::carried::{Carried, CarriedChild};
 use super::cells::Cells;
 use super::certificates::Certificates;
@@ -26,7 +26,7 @@ use super::leader::{Candidacy, CarriedCandidacy};
 use super::poll::{Poll, Token};
 use super::pressure::Pressure;
 use super::reexec::{self, RESUME, RETURNED};
-use super::{Launch, Manager, Master, Program};
+use super::{Launch, Manager, Master, Program, StartError};
 use crate::arbiter::{Arbiter, Event, Policy};
 use crate::calls::CallTable;
 use crate::channel::Channel;
@@ -161,7 +161,8 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
         .open
         .shelf
         .map(|(put, look)| Ok::<_, io::Error>(Shelf::of(fds::copy(put)?, fds::copy(look)?)));
-    boot::open_log(settings, shelf.transpose().map_err(|error| system(&error))?)?;
+    boot::open_log(settings, shelf.transpose().map_err(|error| system(&error))?)
+        .map_err(|error| StartError::Config(error.to_string()))?;
     ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
     fds::raise_limit();
     let mut title = Title::prepare().map_err(|error| system(&error))?;

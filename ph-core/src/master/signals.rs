@@ -9,6 +9,7 @@ use ph_signal::{Signal, SignalSet};
 use super::Master;
 use super::poll::Token;
 use crate::arbiter::{Event, ScaleBy, Speed};
+use crate::log::LogError;
 
 impl Master<'_> {
     /// Takes all pending signals at once. They are a set: a stop outranks the rest of it.
@@ -27,7 +28,8 @@ impl Master<'_> {
             self.feed(Event::ChildEnded);
         }
         if pending.contains(Signal::USR1) {
-            self.reopen_logs();
+            // What it says is in the log that stays.
+            let _ = self.reopen_logs();
         }
         if pending.contains(Signal::INT) {
             self.feed(Event::Stop { asked: None, speed: Speed::Quick });
@@ -57,15 +59,13 @@ impl Master<'_> {
     }
 
     /// Reopens the log here and in every worker.
-    pub(super) fn reopen_logs(&mut self) {
-        match crate::log::reopen() {
-            Ok(()) => tracing::info!("log reopened"),
-            Err(error) => {
-                tracing::error!(%error, "the old log stays in use");
-                return;
-            }
-        }
+    pub(super) fn reopen_logs(&mut self) -> Result<(), LogError> {
+        crate::log::reopen().inspect_err(|error| {
+            tracing::error!(%error, "the old log stays in use");
+        })?;
+        tracing::info!("log reopened");
         self.pass_log_on();
+        Ok(())
     }
 
     /// Rotates a log that has reached its limit.

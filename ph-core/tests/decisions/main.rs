@@ -1,5 +1,6 @@
 //! Single decisions, each a short history with one point.
 
+mod asked;
 mod broken;
 mod causes;
 mod leadership;

@@ -122,3 +122,27 @@ fn a_worker_keeps_the_timeout_that_it_was_born_with() {
     assert!(actions.iter().any(killed), "{actions:?}");
     assert_eq!(deaths(&actions), []);
 }
+
+/// It is as it was before: neither recovered nor worse.
+#[test]
+fn a_failed_reload_leaves_a_degraded_master_degraded() {
+    let (mut arbiter, mut now) = running(steady_policy(1));
+    let mut worker = WorkerKey { slot: 0, serial: 1 };
+    for _ in 0..5 {
+        let mut actions = arbiter.step(now, Event::Exited { worker, status: CRASH });
+        while spawned(&actions).is_empty() {
+            now = arbiter.next_deadline().expect("it is tried again");
+            actions = arbiter.step(now, Event::Tick);
+        }
+        worker = spawned(&actions)[0];
+    }
+    arbiter.step(now, Event::Exited { worker, status: CRASH });
+    assert_eq!(arbiter.state(now), "degraded");
+    let wait = arbiter.next_deadline();
+    let canary = reload(&mut arbiter, now, steady_policy(1));
+    let actions = arbiter.step(now, Event::Exited { worker: canary, status: CRASH });
+    assert!(matches!(verdicts(&actions)[..], [Verdict::Failed { code: 5, .. }]), "{actions:?}");
+    assert_eq!(arbiter.state(now), "degraded");
+    assert_eq!(spawned(&actions), [], "it waits as long as before");
+    assert_eq!(arbiter.next_deadline(), wait);
+}

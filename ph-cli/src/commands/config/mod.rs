@@ -71,6 +71,10 @@ fn get(request: &LoadRequest, key: &str) -> Outcome {
     layers.settings()?;
     match layers.get(key) {
         Some(entry) => output::print(&format!("{}\n", entry.text)),
+        // Nothing is wrong: the application has a default of its own, or does without.
+        None if key.to_lowercase().starts_with("app.") => {
+            Err(Failure::new(Exit::Failed, format!("{key} is not set")))
+        }
         None => {
             let nearest = ph_config::key::nearest_key(key);
             let hint =
