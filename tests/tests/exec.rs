@@ -340,3 +340,15 @@ fn two_hundred_restarts_leave_the_master_as_it_was() {
     sandbox.ok(&["stop"]);
     sandbox.nothing_runs();
 }
+
+/// What the shim is told is not much longer than what it is told of.
+#[test]
+fn a_large_environment_reaches_the_program() {
+    let value = "x".repeat(40_000);
+    let section = format!("command = sleep 1000\nenvironment = LARGE={value}\n");
+    let sandbox = Sandbox::exec("large", &section);
+    let worker = sandbox.started();
+    worker.becomes("sleep 1000");
+    assert_eq!(worker.environment()["LARGE"], value);
+    sandbox.ok(&["stop"]);
+}

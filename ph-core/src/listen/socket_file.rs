@@ -1,8 +1,11 @@
 //! The file of a Unix socket: made in the place of a dead one, and removed by nobody but its maker.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -107,12 +110,18 @@ impl SocketFile {
     }
 
     /// Gives the file another mode, if it is still the same file.
+    ///
+    /// It is opened first, by what it is and not by its name: who may write to the directory could put a link in its place
+    /// between a look and the change.
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
-        let found = std::fs::symlink_metadata(&self.path)?;
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = File::options().read(true).custom_flags(flags).open(&self.path)?;
+        let found = file.metadata()?;
         if !self.is(&found) || found.permissions().mode() & 0o7777 == mode {
             return Ok(());
         }
-        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(mode))
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
     }
 
     /// Gives the file to another user and group, if it is still the same file.
@@ -125,7 +134,7 @@ impl SocketFile {
     }
 
     fn is(&self, found: &std::fs::Metadata) -> bool {
-        self.identity == Some(identity(found))
+        found.file_type().is_socket() && self.identity == Some(identity(found))
     }
 }
 

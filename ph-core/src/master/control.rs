@@ -30,10 +30,12 @@ use methods::{Inbox, OneByOne};
 use super::poll::{Poll, Token};
 use crate::arbiter::{Ticket, Verdict};
 use crate::listen::{SocketFile, SocketFileError};
-use crate::sys::memory;
+use crate::sys::{fds, memory};
 
-/// Connections held at once; beyond it, the one that has been silent longest goes.
+/// Connections held at once, and of all descriptors the part that they may be: workers need some as well. Beyond it, the one
+/// that has been silent longest goes.
 const MOST_CLIENTS: usize = 512;
+const PART: usize = 4;
 
 /// What a client may have at most: a message of 1 MiB, changes that it waits for, and answers that it has not read.
 /// Who reaches either of these is not listened to until that is less.
@@ -62,6 +64,8 @@ pub(super) struct Control {
     /// is wrong; one is for a moment, to turn the next away instead of spinning.
     spares: Vec<File>,
     owner: u32,
+    /// Clients at once.
+    most: usize,
 }
 
 struct Client {
@@ -95,6 +99,7 @@ impl Control {
             tickets: 0,
             spares: Vec::new(),
             owner: nix::unistd::geteuid().as_raw(),
+            most: MOST_CLIENTS.min(fds::limit() / PART),
         };
         control.keep_spares();
         control
@@ -163,7 +168,7 @@ impl Control {
             }
             Err(_) => return,
         }
-        if self.clients.len() >= MOST_CLIENTS {
+        if self.clients.len() >= self.most {
             self.make_room(poll);
         }
         self.connected += 1;

@@ -46,6 +46,12 @@ pub fn raise_limit() -> Option<u64> {
     Some(soft)
 }
 
+/// The soft limit on open descriptors.
+pub fn limit() -> usize {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(usize::MAX, |(soft, _)| soft as usize)
+}
+
 /// Sets the soft limit on open descriptors.
 pub fn set_limit(soft: u64) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -1,7 +1,7 @@
 //! Who is the one: locks that die with their holder, and pidfiles that are only a courtesy.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -91,6 +91,9 @@ pub fn beside(pidfile: &Path) -> PathBuf {
     name.into()
 }
 
+/// Bytes of a pidfile: more than any pid has.
+const LONGEST: u64 = 32;
+
 /// A pidfile, written whole, removed when dropped if it still names this process.
 #[derive(Debug)]
 pub struct PidFile {
@@ -127,9 +130,11 @@ impl PidFile {
         std::mem::forget(self);
     }
 
-    /// The pid that a pidfile names.
+    /// The pid that a pidfile names. What somebody else may have put in its place is not followed, nor waited for.
     pub fn read(path: &Path) -> io::Result<u32> {
-        let text = std::fs::read_to_string(path)?;
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        let text = io::read_to_string(file.take(LONGEST))?;
         text.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
     }
 }

@@ -9,6 +9,7 @@ pub mod account;
 pub mod activation;
 pub mod cgroup;
 pub mod cpu;
+pub mod credentials;
 pub mod daemon;
 pub mod environment;
 pub mod fds;

@@ -8,20 +8,18 @@
 //! requests at once, so that a late one must not end the others.
 
 use std::ffi::OsString;
-use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Instant;
 
 use nix::unistd::{Pid, getpgid};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
+use rustix::net::sockopt;
 
 use crate::arbiter::Event;
 use crate::master::Master;
 use crate::master::poll::{Poll, Token};
-use crate::sys::SysError;
+use crate::sys::{SysError, credentials};
 
 /// Datagrams that are taken in one turn.
 const TURN: usize = 64;
@@ -31,8 +29,6 @@ const LONGEST: usize = 4096;
 const STATUS: usize = 256;
 /// Bytes of the reason of a failure.
 const REASON: usize = 2048;
-/// Descriptors that come along with one: what does not fit the kernel closes.
-const PASSED: usize = 16;
 
 /// The socket. Its name is abstract: a worker finds it whatever its root is, and it leaves no file behind.
 #[derive(Debug)]
@@ -101,25 +97,10 @@ impl Notices {
     }
 
     /// The next datagram and who has sent it; none if there is none.
-    fn next(&self) -> Option<(Pid, Notice)> {
+    fn next(&self) -> Option<(Option<Pid>, Notice)> {
         let mut bytes = [0; LONGEST];
-        let mut space =
-            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PASSED), ScmCredentials(1))];
-        let mut along = RecvAncillaryBuffer::new(&mut space);
-        let mut pieces = [IoSliceMut::new(&mut bytes)];
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let received = recvmsg(&self.socket, &mut pieces, &mut along, flags).ok()?;
-        let mut sender = None;
-        for message in along.drain() {
-            match message {
-                RecvAncillaryMessage::ScmCredentials(peer) => {
-                    sender = Some(Pid::from_raw(peer.pid.as_raw_nonzero().get()));
-                }
-                RecvAncillaryMessage::ScmRights(passed) => passed.for_each(drop),
-                _ => {}
-            }
-        }
-        Some((sender.unwrap_or(Pid::from_raw(0)), Notice::of(&bytes[..received.bytes])))
+        let (length, sender) = credentials::receive(&self.socket, &mut bytes).ok()?;
+        Some((sender, Notice::of(&bytes[..length])))
     }
 }
 
@@ -157,8 +138,13 @@ impl Master<'_> {
     /// Programs have told something.
     pub(in crate::master) fn hear_notices(&mut self) {
         for _ in 0..TURN {
-            let Some((pid, notice)) = self.notices.as_ref().and_then(Notices::next) else { break };
-            self.take_notice(pid, notice);
+            let Some((sender, notice)) = self.notices.as_ref().and_then(Notices::next) else {
+                break;
+            };
+            match sender {
+                Some(pid) => self.take_notice(pid, notice),
+                None => tracing::debug!("a message from another pid namespace is passed over"),
+            }
         }
         self.work_off();
     }

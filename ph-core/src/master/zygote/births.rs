@@ -208,7 +208,11 @@ impl Master<'_> {
                 }
                 Word::Failed(reason) => zygote.said = Some(reason),
                 Word::Forked(serial, pid) => self.zygotes.note_forked(number, serial, pid),
-                Word::Born(serial) => self.greet(number, serial, sender),
+                Word::Born(serial) => {
+                    if let Some(sender) = sender {
+                        self.greet(number, serial, sender);
+                    }
+                }
                 Word::Refused(serial, reason) => self.refuse(serial, reason),
                 // Nobody can ask it for anything.
                 Word::Gone => {
@@ -217,7 +221,7 @@ impl Master<'_> {
                     break;
                 }
                 Word::Strange => {
-                    tracing::debug!(pid = sender.as_raw(), "a word that means nothing to a master");
+                    tracing::debug!(?sender, "a word that means nothing to a master");
                 }
             }
         }

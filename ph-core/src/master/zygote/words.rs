@@ -3,17 +3,18 @@
 //! What the zygote says of itself is its word. That a worker is born, the worker says, and the kernel says who that is
 //! (`SCM_CREDENTIALS`, unix(7)): it has inherited the socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::unistd::Pid;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-    sockopt,
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair, sockopt,
 };
 use serde::Serialize;
+
+use crate::sys::credentials;
 
 /// Descriptors of one message: the kernel takes no more (`SCM_MAX_FD`).
 const MOST_DESCRIPTORS: usize = 253;
@@ -77,22 +78,17 @@ pub(super) fn ask(
 }
 
 /// The next word and who has sent it; none if there is none yet.
-pub(super) fn hear(socket: &OwnedFd) -> Option<(Pid, Word)> {
+pub(super) fn hear(socket: &OwnedFd) -> Option<(Option<Pid>, Word)> {
     let mut bytes = [0; LONGEST];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16), ScmCredentials(1))];
-    let mut along = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let count = match recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut along, flags) {
-        Ok(received) => received.bytes,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return None,
-        Err(_) => 0,
-    };
-    let sender = along.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmCredentials(peer) => Some(peer.pid.as_raw_nonzero().get()),
-        // Descriptors that come along are closed.
-        _ => None,
-    });
-    Some((Pid::from_raw(sender.unwrap_or(0)), Word::of(&bytes[..count])))
+    match credentials::receive(socket, &mut bytes) {
+        Ok((length, sender)) => Some((sender, Word::of(&bytes[..length]))),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+        {
+            None
+        }
+        Err(_) => Some((None, Word::Gone)),
+    }
 }
 
 impl Word {
@@ -142,7 +138,7 @@ mod tests {
         ];
         for (text, word) in words {
             rustix::net::send(&theirs, text.as_bytes(), SendFlags::empty()).unwrap();
-            assert_eq!(hear(&ours), Some((nix::unistd::getpid(), word)));
+            assert_eq!(hear(&ours), Some((Some(nix::unistd::getpid()), word)));
         }
         drop(theirs);
         assert_eq!(hear(&ours).map(|(_, word)| word), Some(Word::Gone));
@@ -155,7 +151,8 @@ mod tests {
             Request { serial: 7, cpus: vec![1], set: vec![("A".into(), "b".into())], lock: false };
         ask(&ours, &request, &[ours.as_fd(), theirs.as_fd()]).unwrap();
         let mut bytes = [0; 100];
-        let (count, _) = rustix::net::recv(&theirs, &mut bytes[..], RecvFlags::empty()).unwrap();
+        let (count, _) =
+            rustix::net::recv(&theirs, &mut bytes[..], rustix::net::RecvFlags::empty()).unwrap();
         assert_eq!(&bytes[..count], br#"{"serial":7,"cpus":[1],"set":[["A","b"]],"lock":false}"#);
         assert!(ask(&ours, &request, &[ours.as_fd()].repeat(MOST_DESCRIPTORS + 1)).is_err());
     }
