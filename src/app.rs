@@ -325,6 +325,13 @@ impl Host for App {
         self.launch(settings, request, background)
     }
 
+    fn examine(&self, settings: &Settings, request: &LoadRequest) -> Result<(), (Exit, String)> {
+        App::examine(self, settings, false).map_err(|reason| (Exit::Config, reason))?;
+        let object = |key: &str, reason: &str| object(Some(request), key, reason);
+        master::examine(settings, &object)
+            .map_err(|error| (Exit::of(error.exit_code()), error.to_string()))
+    }
+
     fn resume(&self, request: Option<&LoadRequest>) -> Option<Exit> {
         match Start::resume() {
             Ok(None) => None,
@@ -344,9 +351,7 @@ impl Host for App {
     }
 
     fn complain(&self, reason: &str) {
-        for line in reason.lines() {
-            eprintln!("{}: {line}", self.name);
-        }
+        ph_cli::complain(&self.name, reason);
         // A master that waits for this one reads no terminal.
         master::decline(reason);
     }

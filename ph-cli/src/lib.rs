@@ -22,6 +22,7 @@ mod procfs;
 mod usage;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 pub use exit::Exit;
@@ -41,6 +42,13 @@ pub trait Host {
     /// Starts a master as `daemonize` says; returns when its workers are ready, or when it has failed.
     fn start(&self, settings: Settings, request: &LoadRequest) -> Exit;
 
+    /// Whether a master could start with these settings, as far as that can be told before; the exit code and the sentence if not.
+    /// A restart asks, before it ends what runs.
+    fn examine(&self, settings: &Settings, request: &LoadRequest) -> Result<(), (Exit, String)> {
+        let _ = (settings, request);
+        Ok(())
+    }
+
     /// Goes on with the master that this process was when it was another program, if it was one: its settings are not
     /// read, they are known. `request` is for its reloads; without one, its configuration is not to be found any more.
     fn resume(&self, request: Option<&LoadRequest>) -> Option<Exit> {
@@ -55,9 +63,14 @@ pub trait Host {
 
     /// Tells why a command came to nothing: on standard error, each line with the program's name before it.
     fn complain(&self, reason: &str) {
-        for line in reason.lines() {
-            eprintln!("{}: {line}", self.name());
-        }
+        complain(self.name(), reason);
+    }
+}
+
+/// Says why on standard error, each line with the program's name before it. Where that can't be written, the exit code has to do.
+pub fn complain(name: &str, reason: &str) {
+    for line in reason.lines() {
+        let _ = writeln!(io::stderr(), "{name}: {line}");
     }
 }
 

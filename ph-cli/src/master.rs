@@ -3,9 +3,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ph_config::Settings;
 use ph_rpc::client::{ClientError, Connection, Incoming};
 use ph_rpc::{RpcError, Value};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +14,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::exit::{Exit, Failure};
 use crate::output::value;
+use crate::procfs;
 
 /// A master that says nothing for so long counts as failed.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -24,6 +26,25 @@ pub(crate) struct Master {
 }
 
 impl Master {
+    /// Connects to the master that these settings are of. Where nobody listens and its lock is held all the same, it can't be
+    /// said that none runs.
+    pub(crate) fn of(settings: &Settings) -> Result<Self, Failure> {
+        Self::connect(&settings.control_socket).map_err(|failure| {
+            let lock = beside(settings.pidfile.as_ref().unwrap_or(&settings.control_socket));
+            match procfs::lock_holder(&lock).filter(|_| failure.exit == Exit::NotRunning) {
+                Some(pid) => {
+                    let (lock, socket) = (lock.display(), settings.control_socket.display());
+                    let reason = format!(
+                        "a master (pid {pid}) holds {lock}, but nobody listens on {socket}: it is starting or ending, \
+                         or that file was removed, which kill -HUP {pid} mends"
+                    );
+                    Failure::new(Exit::Failed, reason)
+                }
+                None => failure,
+            }
+        })
+    }
+
     /// Connects to the master that listens at `socket`; nobody there is exit code 3.
     pub(crate) fn connect(socket: &Path) -> Result<Self, Failure> {
         let stream = ph_rpc::unix::connect(socket).map_err(|error| match error.kind() {
@@ -73,26 +94,29 @@ impl Master {
                     let sent = self.connection.request("status", Vec::new());
                     sent.map_err(|error| broken(&error))?;
                 }
-                Err(ClientError::Silent) => {
-                    let seconds = SILENCE.as_secs();
-                    let reason = format!("the master has been silent for {seconds} seconds");
-                    return Err(Failure::new(Exit::Failed, reason));
-                }
+                Err(ClientError::Silent) => return Err(silent()),
                 Err(ClientError::Closed) => return Ok(None),
                 Err(error) => return Err(broken(&error)),
             }
         }
     }
 
-    /// The next thing that it tells unasked; `None` when it has gone.
+    /// The next thing that it tells unasked; `None` when it has gone. Nothing has to happen, but a master that does not answer a
+    /// question meanwhile has failed.
     pub(crate) fn listen(&mut self) -> Result<Option<Value>, Failure> {
+        let mut probed = false;
         loop {
             match self.connection.receive() {
                 Ok(Incoming::Notification { params, .. }) => {
                     return Ok(Some(params.into_iter().next().unwrap_or(Value::Nil)));
                 }
-                // Nothing has to happen.
-                Ok(Incoming::Response { .. }) | Err(ClientError::Silent) => {}
+                Ok(Incoming::Response { .. }) => probed = false,
+                Err(ClientError::Silent) if !probed => {
+                    probed = true;
+                    let sent = self.connection.request("config_get", vec!["proc_name".into()]);
+                    sent.map_err(|error| broken(&error))?;
+                }
+                Err(ClientError::Silent) => return Err(silent()),
                 Err(ClientError::Closed) => return Ok(None),
                 Err(error) => return Err(broken(&error)),
             }
@@ -119,6 +143,18 @@ impl Master {
             Err(errno) => Err(broken(&errno)),
         }
     }
+}
+
+/// The lock beside a pidfile.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn silent() -> Failure {
+    let seconds = SILENCE.as_secs();
+    Failure::new(Exit::Failed, format!("the master has been silent for {seconds} seconds"))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Failure {

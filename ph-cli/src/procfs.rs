@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +54,28 @@ fn of_rollup(rollup: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+/// The process that holds a `flock(2)` on this file, by `/proc/locks`: to try the lock would be in the way of whoever wants it at
+/// that moment.
+pub(crate) fn lock_holder(path: &Path) -> Option<u32> {
+    let found = fs::metadata(path).ok()?;
+    let (major, minor) = (rustix::fs::major(found.dev()), rustix::fs::minor(found.dev()));
+    holder(
+        &fs::read_to_string("/proc/locks").ok()?,
+        &format!("{major:02x}:{minor:02x}:{}", found.ino()),
+    )
+}
+
+/// From proc_locks(5): `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE START END`.
+fn holder(locks: &str, file: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, "WRITE", pid, of, ..] if of == file => pid.parse().ok(),
+            _ => None,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +100,16 @@ mod tests {
         let own = std::process::id();
         assert!(cpu_time(own).is_some());
         assert!(proportional_sizes(vec![own])[&own] > 4096);
+    }
+
+    #[test]
+    fn locks_are_known_by_their_files() {
+        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:131 0 EOF\n\
+                     2: FLOCK  ADVISORY  READ 8 08:01:131 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 9 08:01:131 0 EOF\n\
+                     3: -> FLOCK  ADVISORY  WRITE 10 08:01:132 0 EOF\n";
+        assert_eq!(holder(locks, "08:01:131"), Some(9));
+        assert_eq!(holder(locks, "08:01:132"), None, "one that waits holds nothing");
+        assert_eq!(holder(locks, "08:01:13"), None);
     }
 }

@@ -316,6 +316,34 @@ fn a_log_that_cannot_be_reopened_is_said() {
     sandbox.ok(&["stop"]);
 }
 
+/// A file that may not grow any more is as a full disk.
+#[test]
+fn a_limit_on_the_size_of_files_costs_lines_and_nobody() {
+    let sandbox = Sandbox::new("fsize", "number_workers = 2\napp.tick_ms = 1\n");
+    let start = sandbox.command(&["start"]);
+    let mut command = Command::new("sh");
+    // In blocks of 512 bytes; the shared memory has to fit.
+    command.args(["-c", "ulimit -f 40000 && exec \"$@\"", "sh"]).arg(start.get_program());
+    let status = command.args(start.get_args()).current_dir(sandbox.folder()).status().unwrap();
+    sandbox.remember();
+    assert!(status.success());
+    let before = sandbox.settled(2);
+    // What the log has grown to, without having to write it.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(sandbox.path("app.log"))
+        .unwrap()
+        .set_len(40_000 * 512)
+        .unwrap();
+    before[0].1.signal(Signal::SIGKILL);
+    sandbox.replaced(before[0].1, 2);
+    sandbox.ok(&["reload"]);
+    let after = sandbox.settled(2);
+    until("lines are lost", || lost(&sandbox) > 0);
+    assert_eq!(sandbox.settled(2), after, "somebody died of it");
+    sandbox.ok(&["stop"]);
+}
+
 /// A path as a process sees it.
 fn inside(process: Process, path: &Path) -> PathBuf {
     let root = PathBuf::from(format!("/proc/{}/root", process.pid()));

@@ -124,6 +124,28 @@ fn s21_usr2_does_the_same() {
     sandbox.ok(&["stop"]);
 }
 
+/// A signal that comes meanwhile is the new master's, which may have read the file before it was changed.
+#[test]
+fn s21_a_reload_asked_for_by_a_signal_meanwhile_is_not_lost() {
+    let section = "number_workers = 2\napp.job = idle\napp.boot = 700\n";
+    let sandbox = Sandbox::new("meanwhile", section);
+    sandbox.ok(&["start"]);
+    let old = sandbox.master();
+    let upgrade = sandbox.begin("upgrade", &["upgrade"]);
+    until("its workers boot", || {
+        let masters = old.children().into_iter().filter(|it| it.title().starts_with("ph: master"));
+        masters.flat_map(Process::children).any(|it| it.title().starts_with("ph: worker"))
+    });
+    sandbox.configure(&section.replace("= 2", "= 3"));
+    old.signal(Signal::SIGHUP);
+    let (output, _) = sandbox.end(upgrade);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    sandbox.remember();
+    assert_ne!(sandbox.master(), old);
+    sandbox.settled(3);
+    sandbox.ok(&["stop"]);
+}
+
 const TWO: &str = "number_workers = 2\napp.job = idle\nboot_timeout = 2\n";
 
 #[test]

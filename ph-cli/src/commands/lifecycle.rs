@@ -40,6 +40,8 @@ pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
                 let reason = "the master is PID 1: stop it, and have its container started again";
                 return Err(Failure::new(Exit::Refused, reason));
             }
+            let examined = host.examine(&settings, request);
+            examined.map_err(|(exit, reason)| Failure::new(exit, reason))?;
             master.stop(false)?;
         }
         Err(Failure { exit: Exit::NotRunning, .. }) => {}
@@ -51,6 +53,6 @@ pub(super) fn restart(host: &dyn Host, request: &LoadRequest) -> Outcome {
 pub(super) fn reload(request: &LoadRequest) -> Outcome {
     // A file that can't be read here, where its author waits, is not worth asking the master about.
     let settings = runnable(request)?;
-    Master::connect(&settings.control_socket)?.call("reload", Vec::new())?;
+    Master::of(&settings)?.call("reload", Vec::new())?;
     Ok(Exit::Done)
 }

@@ -72,7 +72,7 @@ pub(crate) fn dispatch(host: &dyn Host, args: Args) -> Outcome {
 
 /// The master that the configuration describes.
 fn master(request: &LoadRequest) -> Result<Master, Failure> {
-    Master::connect(&place::settings(request)?.control_socket)
+    Master::of(&place::settings(request)?)
 }
 
 /// A change that has nothing to show but its verdict.

@@ -8,10 +8,9 @@ use crate::args::Scale;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::master::Master;
 use crate::output::value;
-use crate::place;
 
 pub(super) fn scale(host: &dyn Host, request: &LoadRequest, by: Scale, save: bool) -> Outcome {
-    let mut master = Master::connect(&place::settings(request)?.control_socket)?;
+    let mut master = super::master(request)?;
     if let (Scale::To(number), true) = (by, save) {
         // What can't be saved is not begun.
         let mut edit = WriteBack::begin(request)?;

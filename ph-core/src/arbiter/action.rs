@@ -53,6 +53,8 @@ pub enum Action {
     StartZygote,
     /// Reap orphans that have ended, and end those whose worker is gone.
     Sweep,
+    /// Have the master that has taken over read its configuration again.
+    ReloadSuccessor,
     /// Read and validate the configuration; answer with `ConfigRead`.
     ReadConfig,
     /// Start another master, of the program as it is on disk now, and answer with `SuccessorReady`; or ask that program

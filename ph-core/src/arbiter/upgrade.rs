@@ -159,6 +159,10 @@ impl Arbiter {
         out.push(Action::HandOver);
         self.record("upgrade", upgrade.began, &Verdict::Done, now, out);
         answer(upgrade.asked, Verdict::Done, out);
+        if self.queued.is_some() {
+            // Whoever sent a signal waits for no answer, and it may have read the file before that was changed.
+            out.push(Action::ReloadSuccessor);
+        }
         self.end_changes(now, "another master has taken over; ask it", out);
         let (speed, outcome) = (Speed::Graceful, Outcome::HandedOver);
         self.phase = Phase::Stopping { speed, outcome, asked: Vec::new() };

@@ -109,6 +109,11 @@ impl SocketFile {
         &self.path
     }
 
+    /// Whether it is still where it was made.
+    pub(crate) fn is_there(&self) -> bool {
+        std::fs::symlink_metadata(&self.path).is_ok_and(|found| self.is(&found))
+    }
+
     /// Gives the file another mode, if it is still the same file.
     ///
     /// It is opened first, by what it is and not by its name: who may write to the directory could put a link in its place

@@ -70,16 +70,25 @@ where
     writer.write_char('\n')
 }
 
-/// A value with a line feed in it must not look like a second line.
+/// A value with a line feed in it must not look like a second line, nor one with a carriage return like another one on a
+/// terminal; and a file with a zero in it is none for `grep`.
 struct OneLine<'a, W>(&'a mut W);
 
 impl<W: fmt::Write> fmt::Write for OneLine<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for (at, part) in text.split('\n').enumerate() {
-            self.0.write_str(if at == 0 { "" } else { "\\n" })?;
-            self.0.write_str(part)?;
+        let mut rest = text;
+        while let Some((at, control)) =
+            rest.char_indices().find(|(_, char)| char.is_control() && *char != '\t')
+        {
+            self.0.write_str(&rest[..at])?;
+            match control {
+                '\n' => self.0.write_str("\\n")?,
+                '\r' => self.0.write_str("\\r")?,
+                other => write!(self.0, "\\x{:02x}", u32::from(other))?,
+            }
+            rest = &rest[at + control.len_utf8()..];
         }
-        Ok(())
+        self.0.write_str(rest)
     }
 }
 
@@ -148,5 +157,18 @@ impl Visit for Fields {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.0.insert(field.name().into(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_in_it_it_is_one_line_of_text() {
+        let mut text = String::new();
+        let said = "a\tb\nc\rd\0e\x1b[1mf\u{85}é";
+        OneLine(&mut text).write_str(said).unwrap();
+        assert_eq!(text, "a\tb\\nc\\rd\\x00e\\x1b[1mf\\x85é");
     }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use ph_config::value::choice::Accept;
 use ph_config::{LogFormat, LogLevel, Settings};
+use ph_signal::disposition::DispositionError;
 use ph_signal::{MaskGuard, Signal, SignalSet, Source};
 use tracing::level_filters::LevelFilter;
 
@@ -98,8 +99,7 @@ fn boot_and_run(launch: Launch<'_>, waiting: &mut Waiting) -> Result<(), StartEr
         .map_err(|error| StartError::from(error).about("cpu_affinity", &wrong))?;
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
 
-    // An inherited "ignore" would make children vanish without a status.
-    ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
+    set_dispositions().map_err(|error| system(&error))?;
     let descriptors = fds::raise_limit();
     let descriptors = waiting.predecessor.as_ref().map_or(descriptors, |it| it.words.descriptors);
     let name = settings.proc_name.clone();
@@ -308,6 +308,14 @@ pub(super) fn finish(
             Err(StartError::BootFailed(reason))
         }
     }
+}
+
+/// What signals that it does not take do to a master.
+pub(super) fn set_dispositions() -> Result<(), DispositionError> {
+    // An inherited "ignore" would make children vanish without a status.
+    ph_signal::disposition::default(Signal::CHLD)?;
+    // A file that may not grow any more (`RLIMIT_FSIZE`) is as a full disk, and ends nobody.
+    ph_signal::disposition::ignore(Signal::XFSZ)
 }
 
 pub(super) fn open_log(settings: &Settings, shelf: Option<Shelf>) -> Result<(), LogError> {

@@ -119,6 +119,25 @@ impl Control {
         }
     }
 
+    /// Listens at its path again, if the file has gone: somebody may have swept a directory of what is old.
+    pub(super) fn restore(&mut self, poll: &Poll) {
+        if self.file.is_there() {
+            return;
+        }
+        let path = self.file.path().to_owned();
+        match Self::bind(&path) {
+            Ok(Self { listener, file, .. }) => {
+                poll.remove(&self.listener);
+                (self.listener, self.file) = (listener, file);
+                match poll.add(&self.listener, Token::Control) {
+                    Ok(()) => tracing::warn!("the control socket was gone, and is there again"),
+                    Err(errno) => tracing::error!(%errno, "cannot listen to control clients"),
+                }
+            }
+            Err(error) => tracing::error!(%error, "the control socket is gone"),
+        }
+    }
+
     /// It is another's from here on; those who are connected stay until they have their answers.
     pub(super) fn give_up(&self, poll: &Poll) {
         self.file.disown();

@@ -84,7 +84,7 @@ pub use office::{Equipment, Office};
 use poll::{Poll, Token};
 pub use predecessor::{Predecessor, decline, is_summoned};
 use pressure::Pressure;
-pub use question::{ARGUMENT as QUESTION, Question};
+pub use question::{ARGUMENT as QUESTION, Question, examine};
 use reading::Reading;
 pub use resume::Resumed;
 pub use spawn::Seat;

@@ -40,6 +40,11 @@ impl Master<'_> {
             Action::StartGuard => self.start_guard(),
             Action::StartZygote => self.start_zygote(),
             Action::Sweep => self.sweep(),
+            Action::ReloadSuccessor => {
+                if let Some(successor) = &self.successor {
+                    let _ = ph_signal::kill(successor.pid.as_raw(), Signal::HUP);
+                }
+            }
             Action::ReadConfig => {
                 if let Some(manager) = &self.manager {
                     manager.reloading();

@@ -19,6 +19,23 @@ use crate::sys::resolver::Answers;
 /// The first argument of a program that is asked; the others are those of the master.
 pub const ARGUMENT: &str = "--check";
 
+/// Whether a master of this program could have workers with these settings, as far as can be told without being one. `object` as
+/// in [`Launch`](super::Launch).
+///
+/// Asks the name service, and waits for it: nothing for a master's loop.
+pub fn examine(
+    settings: &Settings,
+    object: &dyn Fn(&str, &str) -> String,
+) -> Result<(), StartError> {
+    let wrong = |key: &str, reason: String| StartError::Config(object(key, &reason));
+    binding::check(&settings.cpu_affinity)
+        .map_err(|error| StartError::from(error).about("cpu_affinity", &wrong))?;
+    let account = Generation::names(settings).account.as_ref().map(account::look_up);
+    let answers = Answers { account, ..Answers::default() };
+    let refused = |it: Objection| wrong(it.key, it.reason);
+    privileges::of(settings, &answers).map(drop).map_err(refused)
+}
+
 /// A master that waits for an answer.
 #[derive(Debug)]
 pub struct Question {
@@ -52,12 +69,7 @@ impl Question {
     ) -> Result<(), StartError> {
         let answer = settings.map_err(StartError::Config).and_then(|settings| {
             self.words.identity.check(settings)?;
-            binding::check(&settings.cpu_affinity)?;
-            // It is no master that asks the name service here.
-            let account = Generation::names(settings).account.as_ref().map(account::look_up);
-            let answers = Answers { account, ..Answers::default() };
-            let refused = |it: Objection| StartError::Config(object(it.key, &it.reason));
-            privileges::of(settings, &answers).map(drop).map_err(refused)
+            examine(settings, object)
         });
         let word =
             answer.as_ref().map_or_else(|error| format!("failed {error}"), |()| "ready".into());

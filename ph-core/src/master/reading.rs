@@ -29,6 +29,7 @@ pub(super) struct Reading {
 impl Master<'_> {
     #[inline(never)]
     pub(super) fn read_config(&mut self) {
+        self.control.restore(&self.poll);
         let read = (self.reread)().map_err(|reason| Refusal { code: INVALID, reason });
         let resolving = read.and_then(|settings| {
             if let Some(warning) = super::exposure(&settings) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 use ph_config::Settings;
 use ph_config::value::choice::Accept;
-use ph_signal::{Signal, Source};
+use ph_signal::Source;
 
 use super::autopsy::Patience;
 use super::boot::{self, TAKEN};
@@ -163,7 +163,7 @@ fn prepare(resumed: &Resumed) -> Result<Fresh, StartError> {
         .map(|(put, look)| Ok::<_, io::Error>(Shelf::of(fds::copy(put)?, fds::copy(look)?)));
     boot::open_log(settings, shelf.transpose().map_err(|error| system(&error))?)
         .map_err(|error| StartError::Config(error.to_string()))?;
-    ph_signal::disposition::default(Signal::CHLD).map_err(|error| system(&error))?;
+    boot::set_dispositions().map_err(|error| system(&error))?;
     fds::raise_limit();
     let mut title = Title::prepare().map_err(|error| system(&error))?;
     let name = &settings.proc_name;

@@ -71,11 +71,12 @@ pub fn lead_group(pid: Pid) {
 /// the worker has a handler for it: an operator who reopens logs must not end a worker that boots.
 ///
 /// `SIGSEGV` and `SIGBUS` keep their handlers, and `SIGPIPE` stays ignored: that is how the Rust runtime sets them
-/// up, to tell a stack overflow and to make a closed connection an error instead of an end.
+/// up, to tell a stack overflow and to make a closed connection an error instead of an end. So does `SIGXFSZ`, which the master
+/// ignores: a log that may not grow any more costs lines.
 ///
 /// `changed` is what the master found changed in itself; asking in each child would cost a call per signal.
 pub fn fresh_signals(changed: SignalSet) {
-    let keep = SignalSet::of(&[Signal::SEGV, Signal::BUS, Signal::PIPE]);
+    let keep = SignalSet::of(&[Signal::SEGV, Signal::BUS, Signal::PIPE, Signal::XFSZ]);
     ph_signal::disposition::reset(changed.difference(keep));
     let _ = ph_signal::disposition::ignore(Signal::USR1);
     let _ = ph_signal::mask::set_mask(SignalSet::EMPTY);

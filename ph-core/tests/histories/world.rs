@@ -261,6 +261,7 @@ impl World {
                 }
             }
             Action::Stay
+            | Action::ReloadSuccessor
             | Action::KeepGenerations(_)
             | Action::StartGuard
             | Action::StartZygote
