@@ -182,9 +182,6 @@ impl App {
     ) -> Result<(), StartError> {
         let listens = start.listens();
         let Start { program, inherited, predecessor, resumed, launcher } = start;
-        // The section is chosen once: that it is no longer the only one of the file is no matter.
-        let request = request.map(|request| request.clone().section(&*settings.section));
-        let request = request.as_ref();
         let reread = || {
             let request = request.ok_or("the configuration file is not where it was any more")?;
             let settings = Settings::load(request).map_err(|error| error.to_string())?;

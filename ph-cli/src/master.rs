@@ -1,9 +1,10 @@
 //! A running master, through its control socket.
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ph_config::Settings;
@@ -30,18 +31,19 @@ impl Master {
     /// said that none runs.
     pub(crate) fn of(settings: &Settings) -> Result<Self, Failure> {
         Self::connect(&settings.control_socket).map_err(|failure| {
-            let lock = beside(settings.pidfile.as_ref().unwrap_or(&settings.control_socket));
-            match procfs::lock_holder(&lock).filter(|_| failure.exit == Exit::NotRunning) {
-                Some(pid) => {
-                    let (lock, socket) = (lock.display(), settings.control_socket.display());
-                    let reason = format!(
-                        "a master (pid {pid}) holds {lock}, but nobody listens on {socket}: it is starting or ending, \
-                         or that file was removed, which kill -HUP {pid} mends"
-                    );
-                    Failure::new(Exit::Failed, reason)
-                }
-                None => failure,
+            let lock = settings.lock_file();
+            if failure.exit != Exit::NotRunning || !procfs::is_locked(&lock) {
+                return failure;
             }
+            // The lock's own number is that of whoever took it first, before upgrades.
+            let pid = settings.pidfile.as_ref().and_then(|path| fs::read_to_string(path).ok());
+            let pid = pid.map_or(String::new(), |pid| format!(" (pid {})", pid.trim()));
+            let (lock, socket) = (lock.display(), settings.control_socket.display());
+            let reason = format!(
+                "a master{pid} holds {lock}, but nobody listens on {socket}: it is starting or ending, or that file was \
+                 removed, and is there again once the master gets a HUP"
+            );
+            Failure::new(Exit::Failed, reason)
         })
     }
 
@@ -143,13 +145,6 @@ impl Master {
             Err(errno) => Err(broken(&errno)),
         }
     }
-}
-
-/// The lock beside a pidfile.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
 }
 
 fn silent() -> Failure {

@@ -54,25 +54,21 @@ fn of_rollup(rollup: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// The process that holds a `flock(2)` on this file, by `/proc/locks`: to try the lock would be in the way of whoever wants it at
+/// Whether somebody holds a `flock(2)` on this file, by `/proc/locks`: to try the lock would be in the way of whoever wants it at
 /// that moment.
-pub(crate) fn lock_holder(path: &Path) -> Option<u32> {
-    let found = fs::metadata(path).ok()?;
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let (Ok(found), Ok(locks)) = (fs::metadata(path), fs::read_to_string("/proc/locks")) else {
+        return false;
+    };
     let (major, minor) = (rustix::fs::major(found.dev()), rustix::fs::minor(found.dev()));
-    holder(
-        &fs::read_to_string("/proc/locks").ok()?,
-        &format!("{major:02x}:{minor:02x}:{}", found.ino()),
-    )
+    holds(&locks, &format!("{major:02x}:{minor:02x}:{}", found.ino()))
 }
 
 /// From proc_locks(5): `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE START END`.
-fn holder(locks: &str, file: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
+fn holds(locks: &str, file: &str) -> bool {
+    locks.lines().any(|line| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        match words[..] {
-            [_, "FLOCK", _, "WRITE", pid, of, ..] if of == file => pid.parse().ok(),
-            _ => None,
-        }
+        matches!(words[..], [_, "FLOCK", _, "WRITE", _, of, ..] if of == file)
     })
 }
 
@@ -104,12 +100,12 @@ mod tests {
 
     #[test]
     fn locks_are_known_by_their_files() {
-        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:131 0 EOF\n\
+        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:130 0 EOF\n\
                      2: FLOCK  ADVISORY  READ 8 08:01:131 0 EOF\n\
                      3: FLOCK  ADVISORY  WRITE 9 08:01:131 0 EOF\n\
                      3: -> FLOCK  ADVISORY  WRITE 10 08:01:132 0 EOF\n";
-        assert_eq!(holder(locks, "08:01:131"), Some(9));
-        assert_eq!(holder(locks, "08:01:132"), None, "one that waits holds nothing");
-        assert_eq!(holder(locks, "08:01:13"), None);
+        assert!(holds(locks, "08:01:131"));
+        assert!(!holds(locks, "08:01:132"), "one that waits holds nothing");
+        assert!(!holds(locks, "08:01:13") && !holds(locks, "08:01:130"));
     }
 }

@@ -233,3 +233,14 @@ settings! {
     /// Whether a standby boots its workers, which then wait before their first job or connection.
     standby_warm: bool = Text("false"), Flag, Restart;
 }
+
+impl Settings {
+    /// The file whose lock makes a master the only one: beside the pidfile; without that, beside the control socket, which two
+    /// masters would quarrel over.
+    pub fn lock_file(&self) -> PathBuf {
+        let mut name =
+            self.pidfile.as_ref().unwrap_or(&self.control_socket).clone().into_os_string();
+        name.push(".lock");
+        name.into()
+    }
+}

@@ -143,21 +143,6 @@ fn a_start_of_workers_that_crash_at_their_work_returns() {
     sandbox.ok(&["stop"]);
 }
 
-/// Which section is its own, a master knows since its start: that there is another beside it by now changes nothing.
-#[test]
-fn a_section_that_comes_beside_it_is_no_obstacle() {
-    let sandbox = Sandbox::new("beside", "number_workers = 1");
-    sandbox.ok(&["start"]);
-    let text = sandbox.read("config.ini").replace("number_workers = 1", "number_workers = 2");
-    fs::write(sandbox.path("config.ini"), format!("{text}\n[other]\nnumber_workers = 7\n"))
-        .unwrap();
-    sandbox.ok(&["-s", "fixture", "reload"]);
-    let status = sandbox.ok(&["-s", "fixture", "status", "--json"]);
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
-    assert_eq!((&status["wanted"], &status["generation"]), (&2.into(), &2.into()), "{status}");
-    sandbox.ok(&["-s", "fixture", "stop"]);
-}
-
 /// One that is refused costs nothing, and what the one before it did is not told again.
 #[test]
 fn a_refused_reload_has_no_account() {

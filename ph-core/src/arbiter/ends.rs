@@ -169,10 +169,8 @@ impl Arbiter {
             }
             // Once may be chance. A generation whose workers are ready and then crash, again and again, will hardly ever be
             // ready as a whole: a reload would wait for that, and everybody behind it.
-            cause if again && generation == self.generation && self.has_former() => {
-                let word = cause.word();
-                let reason = format!("worker {slot} was ready and ended again soon after ({word})");
-                return self.roll_back(now, &reason, out);
+            cause if again && (self.has_former() || self.is_on_trial()) => {
+                format!("worker {slot} was ready and ended again soon after ({})", cause.word())
             }
             _ => return,
         };

@@ -53,6 +53,12 @@ impl Arbiter {
         self.reload.as_ref().is_some_and(|reload| reload.before().is_some())
     }
 
+    /// Whether another master waits for this one to be ready, and goes on if it never is. Only one that succeeds another begins
+    /// with a later generation.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.phase == Phase::Starting && self.generation > 1
+    }
+
     /// The rules for workers of this generation: the former one lives by its own while it is not given up.
     pub(super) fn policy_of(&self, generation: u32) -> &Policy {
         match self.reload.as_ref().and_then(Reload::before) {

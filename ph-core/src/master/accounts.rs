@@ -26,7 +26,7 @@ impl Sums {
     }
 
     fn finished(&self) -> u64 {
-        self.accepted.saturating_sub(self.aborted + self.open)
+        self.accepted.saturating_sub(self.aborted.saturating_add(self.open))
     }
 }
 
@@ -76,7 +76,7 @@ impl Accounts {
     /// The worker of this slot is gone.
     pub(super) fn close(&mut self, slot: &Slot) {
         self.ended.add(slot);
-        self.ended.aborted += slot.connections();
+        self.ended.aborted = self.ended.aborted.saturating_add(slot.connections());
     }
 
     /// The account of the last change, if it was of this kind.
@@ -156,7 +156,7 @@ impl Master<'_> {
         for child in self.children.iter() {
             let slot = &self.slots.items()[child.cell];
             sums.add(slot);
-            sums.open += slot.connections();
+            sums.open = sums.open.saturating_add(slot.connections());
         }
         sums
     }

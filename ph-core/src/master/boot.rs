@@ -35,7 +35,7 @@ use crate::slots;
 use crate::sys::accept_lock::AcceptLock;
 use crate::sys::daemon::Launcher;
 use crate::sys::guard::Guard;
-use crate::sys::lock::{self, Lock, LockError, PidFile};
+use crate::sys::lock::{Lock, LockError, PidFile};
 use crate::sys::resolver::{Answers, Resolver};
 use crate::sys::title::Title;
 use crate::sys::{cpu, fds, procfs};
@@ -337,12 +337,8 @@ fn take_locks(
             LockError::File(_) => wrong(key, error.to_string()),
         }
     };
-    // Without a pidfile the control socket's path is what two masters would quarrel over.
-    let (key, first) = match &settings.pidfile {
-        Some(pidfile) => ("pidfile", pidfile),
-        None => ("control_socket", &settings.control_socket),
-    };
-    let mut locks = vec![Lock::take(&lock::beside(first)).map_err(refused(key))?];
+    let key = if settings.pidfile.is_some() { "pidfile" } else { "control_socket" };
+    let mut locks = vec![Lock::take(&settings.lock_file()).map_err(refused(key))?];
     if settings.single_instance {
         let lock = Lock::single_instance(&settings.proc_name);
         locks.push(lock.map_err(refused("single_instance"))?);

@@ -119,7 +119,8 @@ impl Master<'_> {
         }
         let _ = child.process.reap();
         let slot = &self.slots.items()[child.cell];
-        crate::slots::board(&self.slots).count_connections(-(slot.connections() as i64));
+        let open = slot.connections() as i64;
+        crate::slots::board(&self.slots).count_connections(open.wrapping_neg());
         self.accounts.close(slot);
         if let Some(calls) = &mut self.calls {
             calls.close(child.cell);

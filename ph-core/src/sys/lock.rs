@@ -84,13 +84,6 @@ impl AsFd for Lock {
     }
 }
 
-/// `PATH.lock` beside a pidfile.
-pub fn beside(pidfile: &Path) -> PathBuf {
-    let mut name = pidfile.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
-}
-
 /// Bytes of a pidfile: more than any pid has.
 const LONGEST: u64 = 32;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ph_core::arbiter::{
-    Action, Arbiter, Cause, Event, ExitStatus, Note, Policy, Ticket, Verdict, WorkerKey,
+    Action, Arbiter, Cause, Event, ExitStatus, Note, Outcome, Policy, Ticket, Verdict, WorkerKey,
 };
 
 use super::{deaths, running, spawned, steady_policy, verdicts};
@@ -145,4 +145,21 @@ fn a_failed_reload_leaves_a_degraded_master_degraded() {
     assert_eq!(arbiter.state(now), "degraded");
     assert_eq!(spawned(&actions), [], "it waits as long as before");
     assert_eq!(arbiter.next_deadline(), wait);
+}
+
+/// The master that it was to succeed goes on instead.
+#[test]
+fn a_successor_whose_workers_crash_again_and_again_gives_up() {
+    let now = Instant::now();
+    let mut arbiter = Arbiter::succeeding(steady_policy(2), 3, None, now, 7);
+    let first = spawned(&arbiter.step(now, Event::Start));
+    let (mut worker, other) = (first[0], first[1]);
+    for _ in 0..2 {
+        arbiter.step(now, Event::Ready { worker });
+        let actions = arbiter.step(now, Event::Exited { worker, status: CRASH });
+        worker = spawned(&actions).first().copied().unwrap_or(worker);
+    }
+    let actions = arbiter.step(now, Event::Exited { worker: other, status: CRASH });
+    let gave_up = |action: &Action| matches!(action, Action::Exit(Outcome::BootFailed(reason)) if reason.contains("was ready"));
+    assert!(actions.iter().any(gave_up), "{actions:?}");
 }
