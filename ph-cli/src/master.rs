@@ -81,22 +81,29 @@ impl Master {
     /// The same; `None` when the master ended without an answer.
     fn try_call(&mut self, method: &str, params: Vec<Value>) -> Result<Option<Value>, Failure> {
         let asked = self.connection.request(method, params).map_err(|error| broken(&error))?;
-        let mut probed = false;
+        while let Some(incoming) = self.receive(("status", Vec::new()))? {
+            match incoming {
+                Incoming::Response { msgid, result } if msgid == asked => {
+                    return result.map(Some).map_err(|error: RpcError| error.into());
+                }
+                Incoming::Response { .. } | Incoming::Notification { .. } => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next message; `None` when the master has gone. A silent one is asked this question, and has failed if it does not
+    /// answer that either.
+    fn receive(&mut self, question: (&str, Vec<Value>)) -> Result<Option<Incoming>, Failure> {
+        let mut question = Some(question);
         loop {
             match self.connection.receive() {
-                Ok(Incoming::Response { msgid, result }) => {
-                    probed = false;
-                    if msgid == asked {
-                        return result.map(Some).map_err(|error: RpcError| error.into());
-                    }
-                }
-                Ok(Incoming::Notification { .. }) => probed = false,
-                Err(ClientError::Silent) if !probed => {
-                    probed = true;
-                    let sent = self.connection.request("status", Vec::new());
+                Ok(incoming) => return Ok(Some(incoming)),
+                Err(ClientError::Silent) => {
+                    let (method, params) = question.take().ok_or_else(silent)?;
+                    let sent = self.connection.request(method, params);
                     sent.map_err(|error| broken(&error))?;
                 }
-                Err(ClientError::Silent) => return Err(silent()),
                 Err(ClientError::Closed) => return Ok(None),
                 Err(error) => return Err(broken(&error)),
             }
@@ -106,23 +113,13 @@ impl Master {
     /// The next thing that it tells unasked; `None` when it has gone. Nothing has to happen, but a master that does not answer a
     /// question meanwhile has failed.
     pub(crate) fn listen(&mut self) -> Result<Option<Value>, Failure> {
-        let mut probed = false;
-        loop {
-            match self.connection.receive() {
-                Ok(Incoming::Notification { params, .. }) => {
-                    return Ok(Some(params.into_iter().next().unwrap_or(Value::Nil)));
-                }
-                Ok(Incoming::Response { .. }) => probed = false,
-                Err(ClientError::Silent) if !probed => {
-                    probed = true;
-                    let sent = self.connection.request("config_get", vec!["proc_name".into()]);
-                    sent.map_err(|error| broken(&error))?;
-                }
-                Err(ClientError::Silent) => return Err(silent()),
-                Err(ClientError::Closed) => return Ok(None),
-                Err(error) => return Err(broken(&error)),
+        // Of a thousand workers a status would be long.
+        while let Some(incoming) = self.receive(("config_get", vec!["proc_name".into()]))? {
+            if let Incoming::Notification { params, .. } = incoming {
+                return Ok(Some(params.into_iter().next().unwrap_or(Value::Nil)));
             }
         }
+        Ok(None)
     }
 
     /// Whether it is the first process of its pid namespace, with which all in there ends.

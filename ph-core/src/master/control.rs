@@ -84,7 +84,7 @@ struct Client {
 impl Control {
     /// Listens at `path`, mode 0600. A socket that nobody listens on is replaced; anything else is left alone.
     pub(super) fn bind(path: &Path) -> Result<Self, SocketFileError> {
-        let (socket, file) = SocketFile::listen("the control socket", path, 0o600, BACKLOG)?;
+        let (socket, file) = listen(path)?;
         Ok(Self::of(socket, file))
     }
 
@@ -125,10 +125,10 @@ impl Control {
             return;
         }
         let path = self.file.path().to_owned();
-        match Self::bind(&path) {
-            Ok(Self { listener, file, .. }) => {
+        match listen(&path) {
+            Ok((socket, file)) => {
                 poll.remove(&self.listener);
-                (self.listener, self.file) = (listener, file);
+                (self.listener, self.file) = (socket.into(), file);
                 match poll.add(&self.listener, Token::Control) {
                     Ok(()) => tracing::warn!("the control socket was gone, and is there again"),
                     Err(errno) => tracing::error!(%errno, "cannot listen to control clients"),
@@ -375,6 +375,10 @@ impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
+}
+
+fn listen(path: &Path) -> Result<(OwnedFd, SocketFile), SocketFileError> {
+    SocketFile::listen("the control socket", path, 0o600, BACKLOG)
 }
 
 fn is_temporary(error: &io::Error) -> bool {

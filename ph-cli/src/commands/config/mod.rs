@@ -72,7 +72,7 @@ fn get(request: &LoadRequest, key: &str) -> Outcome {
     match layers.get(key) {
         Some(entry) => output::print(&format!("{}\n", entry.text)),
         // Nothing is wrong: the application has a default of its own, or does without.
-        None if key.to_lowercase().starts_with("app.") => {
+        None if ph_config::key::is_app(&key.to_lowercase()) => {
             Err(Failure::new(Exit::Failed, format!("{key} is not set")))
         }
         None => {
